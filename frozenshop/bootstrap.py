@@ -1,0 +1,56 @@
+"""Make random secrets: `var/local.env` for a first `make run`, or one value on standard output.
+
+Runs before Django's settings can be read.
+"""
+
+import base64
+import os
+import secrets
+import sys
+from pathlib import Path
+
+
+def make_secret(name: str) -> str:
+    """Return a fresh value in the form that the setting `name` wants."""
+    if name in ("FIELD_ENCRYPTION_KEYS", "BLIND_INDEX_KEYS"):
+        return "k1:" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(48)
+
+
+def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
+    """Write the settings of a local demo, readable by the owner only. An existing file keeps its secrets."""
+    known = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line) if path.exists() else {}
+    sandbox = f"http://127.0.0.1:{sandbox_port}"
+    values = {
+        name: make_secret(name) for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "BLIND_INDEX_KEYS", "AUDIT_KEY")
+    }
+    values |= {
+        "KDNIAO_BUSINESS_ID": str(secrets.randbelow(900_000) + 1_000_000),
+        "KDNIAO_API_KEY": secrets.token_hex(16),
+        "WECHAT_APPID": "wx" + secrets.token_hex(8),
+        "WECHAT_APP_SECRET": secrets.token_hex(16),
+        "METRICS_TOKEN": secrets.token_urlsafe(24),
+    }
+    values |= known
+    values |= {
+        "DEBUG": "true",
+        "LOCAL_DEMO": "true",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SANDBOX_PORT": str(sandbox_port),
+        "KDNIAO_BASE_URL": sandbox,
+        "WECHAT_BASE_URL": sandbox,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.writelines(f"{name}={value}\n" for name, value in values.items())
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] and sys.argv[1] != "local":
+        print(make_secret(sys.argv[1]))
+    else:
+        write_local_env(
+            Path(os.environ.get("VAR_DIR") or "var") / "local.env",
+            port=int(os.environ.get("PORT") or 8000),
+            sandbox_port=int(os.environ.get("SANDBOX_PORT") or 8001),
+        )

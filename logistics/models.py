@@ -1,0 +1,262 @@
+"""Carriers, shipments, what was reported about them, and what we asked of providers."""
+
+from django.db import models
+from django.utils import timezone
+
+from frozenshop.kernel.fields import KeyField
+from orders.models import Order, OrderLine
+
+
+class ShipmentStatus(models.TextChoices):
+    """Our normalized word for where a parcel is (closed list, published by the API)."""
+
+    NO_TRACE = "no_trace", "暂无轨迹"
+    PICKED_UP = "picked_up", "已揽收"
+    IN_TRANSIT = "in_transit", "运输中"
+    OUT_FOR_DELIVERY = "out_for_delivery", "派送中"
+    AWAITING_PICKUP = "awaiting_pickup", "待取件"
+    DELIVERED = "delivered", "已签收"
+    DELIVERY_FAILED = "delivery_failed", "派送未成功"
+    EXCEPTION = "exception", "问题件"
+    RETURNING = "returning", "退回中"
+    RETURNED = "returned", "已退回"
+    FORWARDED = "forwarded", "已转寄"
+    CUSTOMS = "customs", "清关中"
+    CANCELLED = "cancelled", "已取消"
+    UNKNOWN = "unknown", "状态未知"
+
+
+class Provider(models.TextChoices):
+    """Whose API tells us; not the carrier. `manual` is a person of the shop."""
+
+    KDNIAO = "kdniao", "快递鸟"
+    CAINIAO = "cainiao", "菜鸟"
+    KUAIDI100 = "kuaidi100", "快递100"
+    SF = "sf", "顺丰"
+    MANUAL = "manual", "人工"
+
+
+class Carrier(models.Model):
+    """`code` is ours and stable for ever; every provider's own code stands beside it."""
+
+    code = KeyField("编码", max_length=40, unique=True)
+    name = models.CharField("名称", max_length=60)
+    aliases = models.JSONField("别名", default=list, blank=True)
+    phone = models.CharField("客服电话", max_length=30, blank=True)
+    category = KeyField("类别", max_length=20, blank=True)
+    kdniao_code = KeyField("快递鸟编码", max_length=40, blank=True)
+    kuaidi100_code = KeyField("快递100编码", max_length=40, blank=True)
+    cainiao_code = KeyField("菜鸟编码", max_length=40, blank=True)
+    wechat_code = KeyField("微信编码", max_length=40, blank=True)
+    needs_phone_tail = models.JSONField("需要手机尾号的服务商", default=list, blank=True)
+    cold_chain = KeyField("冷链", max_length=20, blank=True)
+    enabled = models.BooleanField("启用", default=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "承运商"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Shipment(models.Model):
+    """One consignment under one waybill. `status` and what follows it are derived from all that was reported."""
+
+    carrier = models.ForeignKey(Carrier, models.PROTECT, verbose_name="承运商", related_name="shipments")
+    waybill_no = KeyField("运单号", max_length=64)
+    generation = models.PositiveSmallIntegerField("运单代次", default=1)
+    orders: models.ManyToManyField[Order, "ShipmentOrder"] = models.ManyToManyField(
+        Order, through="ShipmentOrder", related_name="shipments"
+    )
+    status = KeyField("物流状态", max_length=20, choices=ShipmentStatus.choices, default=ShipmentStatus.NO_TRACE)
+    status_code = KeyField("服务商状态码", max_length=20, blank=True)
+    status_at = models.DateTimeField("状态时间", null=True, blank=True)
+    location = models.CharField("当前位置", max_length=100, blank=True)
+    shipped_at = models.DateTimeField("发货时间")
+    picked_up_at = models.DateTimeField("首次扫描", null=True, blank=True)
+    delivered_at = models.DateTimeField("签收时间", null=True, blank=True)
+    returned_at = models.DateTimeField("退回时间", null=True, blank=True)
+    last_event_at = models.DateTimeField("最近轨迹", null=True, blank=True)
+    event_count = models.PositiveIntegerField("轨迹数", default=0)
+    voided_at = models.DateTimeField("作废时间", null=True, blank=True)
+    void_reason = models.CharField("作废原因", max_length=200, blank=True)
+
+    eta_earliest = models.DateTimeField("预计最早", null=True, blank=True)
+    eta_latest = models.DateTimeField("预计最晚", null=True, blank=True)
+    eta_confidence = models.FloatField("预计可信度", null=True, blank=True)
+    eta_basis = KeyField("预计依据", max_length=20, blank=True)
+
+    next_poll_at = models.DateTimeField("下次查询", null=True, blank=True)
+    checked_at = models.DateTimeField("最近查询", null=True, blank=True)
+    subscribed_at = models.DateTimeField("订阅时间", null=True, blank=True)
+    stale_after = models.DateTimeField("停滞时限", null=True, blank=True)
+    recheck_at = models.DateTimeField("待生效时间", null=True, blank=True)
+    recorded_at = models.DateTimeField("记录时间", default=timezone.now)
+    updated_at = models.DateTimeField("更新时间", default=timezone.now)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "运单"
+        constraints = [
+            models.UniqueConstraint(fields=["carrier", "waybill_no", "generation"], name="shipment_once"),
+        ]
+        indexes = [
+            models.Index(fields=["waybill_no"], name="shipment_waybill"),
+            models.Index(fields=["next_poll_at", "id"], name="shipment_poll"),
+            models.Index(fields=["stale_after", "id"], name="shipment_stale"),
+            models.Index(fields=["recheck_at", "id"], name="shipment_recheck"),
+            models.Index(fields=["status", "status_at", "id"], name="shipment_status"),
+            models.Index(fields=["shipped_at", "id"], name="shipment_shipped"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.carrier_id}:{self.waybill_no}"
+
+
+class ShipmentOrder(models.Model):
+    """A box and an order that travels in it."""
+
+    shipment = models.ForeignKey(Shipment, models.CASCADE, related_name="links")
+    order = models.ForeignKey(Order, models.CASCADE, related_name="shipment_links")
+    linked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "运单订单"
+        constraints = [models.UniqueConstraint(fields=["shipment", "order"], name="shipment_order_once")]
+
+    def __str__(self) -> str:
+        return f"{self.shipment_id}↔{self.order_id}"
+
+
+class ShipmentLine(models.Model):
+    """How many of an order line travel in a box. No row can promise more than the line holds (checked by service)."""
+
+    link = models.ForeignKey(ShipmentOrder, models.CASCADE, related_name="lines")
+    order_line = models.ForeignKey(OrderLine, models.CASCADE, related_name="shipment_lines")
+    quantity = models.PositiveIntegerField("数量")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["link", "order_line"], name="shipment_line_once")]
+
+    def __str__(self) -> str:
+        return f"{self.order_line_id}×{self.quantity}"
+
+
+class TrackingEvent(models.Model):
+    """One scan reported by a carrier, never edited. `text` has the consignee's own name and number masked.
+
+    `key` is a digest of what was reported, so that a repeat is the same row.
+    `overall` rows keep a provider's overall state (快递鸟's State/StateEx), which is a report like any other
+    but is not shown as a scan.
+    """
+
+    shipment = models.ForeignKey(Shipment, models.CASCADE, related_name="events")
+    key = KeyField(max_length=64)
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices)
+    overall = models.BooleanField("总状态", default=False)
+    weak = models.BooleanField("仅供参考", default=False)
+    status = KeyField("物流状态", max_length=20, choices=ShipmentStatus.choices)
+    code = KeyField("服务商状态码", max_length=20, blank=True)
+    occurred_at = models.DateTimeField("发生时间")
+    recorded_at = models.DateTimeField("记录时间", default=timezone.now)
+    text = models.CharField("描述", max_length=500, blank=True)
+    location = models.CharField("地点", max_length=100, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "轨迹节点"
+        constraints = [models.UniqueConstraint(fields=["shipment", "key"], name="tracking_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.occurred_at:%m-%d %H:%M} {self.status}"
+
+
+class ProviderMessage(models.Model):
+    """What a provider said, sealed and kept as it came, before anything was made of it."""
+
+    class Kind(models.TextChoices):
+        PUSH = "push", "推送"
+        ANSWER = "answer", "查询结果"
+
+    class Outcome(models.TextChoices):
+        RECEIVED = "received", "待处理"
+        APPLIED = "applied", "已处理"
+        HELD = "held", "运单未登记"
+        UNREADABLE = "unreadable", "无法解析"
+
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices)
+    kind = KeyField("类型", max_length=10, choices=Kind.choices)
+    digest = KeyField("摘要", max_length=64)
+    body_sealed = models.TextField("内容（密封）")
+    waybill_no = KeyField("运单号", max_length=64, blank=True)
+    outcome = KeyField("结果", max_length=12, choices=Outcome.choices, default=Outcome.RECEIVED)
+    detail = models.CharField("说明", max_length=500, blank=True)
+    received_at = models.DateTimeField("收到时间", default=timezone.now)
+    applied_at = models.DateTimeField("处理时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "服务商消息"
+        constraints = [models.UniqueConstraint(fields=["provider", "digest"], name="provider_message_once")]
+        indexes = [
+            models.Index(fields=["outcome", "waybill_no"], name="provider_message_held"),
+            models.Index(fields=["received_at", "id"], name="provider_message_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.kind} #{self.pk}"
+
+
+class ProviderCall(models.Model):
+    """One question put to a provider, and how it ended (no personal data)."""
+
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices)
+    operation = KeyField("操作", max_length=20)
+    waybill_no = KeyField("运单号", max_length=64, blank=True)
+    started_at = models.DateTimeField("开始时间", default=timezone.now)
+    elapsed_ms = models.PositiveIntegerField("耗时（毫秒）", default=0)
+    outcome = KeyField("结果", max_length=20)
+    detail = models.CharField("说明", max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "服务商调用"
+        indexes = [
+            models.Index(fields=["started_at", "id"], name="provider_call_time"),
+            models.Index(fields=["waybill_no", "id"], name="provider_call_waybill"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.operation} {self.outcome}"
+
+
+class ProviderState(models.Model):
+    """Circuit breaker and daily budget of one provider (one row each)."""
+
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices, unique=True)
+    failures = models.PositiveIntegerField("连续失败", default=0)
+    open_until = models.DateTimeField("熔断至", null=True, blank=True)
+    last_error = models.CharField("最近错误", max_length=300, blank=True)
+    budget_on = models.DateField("计数日期", null=True, blank=True)
+    calls_today = models.PositiveIntegerField("当日调用", default=0)
+    daily_budget = models.PositiveIntegerField("每日上限", default=3000)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "服务商状态"
+
+    def __str__(self) -> str:
+        return self.provider
+
+
+class UnknownCode(models.Model):
+    """A provider's code that we have no word for, counted for staff."""
+
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices)
+    code = KeyField("状态码", max_length=20)
+    count = models.PositiveIntegerField("次数", default=0)
+    sample = models.CharField("示例", max_length=200, blank=True)
+    first_seen_at = models.DateTimeField("首次出现", default=timezone.now)
+    last_seen_at = models.DateTimeField("最近出现", default=timezone.now)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "未知状态码"
+        constraints = [models.UniqueConstraint(fields=["provider", "code"], name="unknown_code_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider}:{self.code}"

@@ -1,0 +1,34 @@
+"""Settings of the tests: the embedded default, or the services where `DATABASE_URL` and the others name them."""
+
+import os
+import tempfile
+
+_var = os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="frozenshop-test-"))
+_defaults = {
+    "DEBUG": "false",
+    "SECRET_KEY": "test-only-secret-key-of-more-than-fifty-characters-0123456789",
+    "FIELD_ENCRYPTION_KEYS": "t1:" + "QUFB" * 10 + "QUE=",
+    "BLIND_INDEX_KEYS": "t1:" + "QkJC" * 10 + "QkI=",
+    "AUDIT_KEY": "test-only-audit-key-of-more-than-thirty-two-characters",
+    "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
+    "SECURE_SSL_REDIRECT": "false",
+    "PUBLIC_URL": "https://testserver",
+    "KDNIAO_BASE_URL": "https://kdniao.invalid",
+    "KDNIAO_BUSINESS_ID": "1237100",
+    "KDNIAO_API_KEY": "test-api-key-0000-0001",
+    "WECHAT_BASE_URL": "https://wechat.invalid",
+    "WECHAT_APPID": "wx0123456789abcdef",
+    "WECHAT_APP_SECRET": "test-only-app-secret",
+    "METRICS_TOKEN": "test-only-metrics-token",
+    "SHOP_PHONE": "4000000000",
+}
+for _name, _value in _defaults.items():
+    os.environ.setdefault(_name, _value)
+
+from frozenshop.settings import *  # noqa: E402, F403
+from frozenshop.settings import DATABASES  # noqa: E402
+
+DATABASES["default"].setdefault("TEST", {})
+if "mysql" in DATABASES["default"]["ENGINE"]:
+    DATABASES["default"]["TEST"]["NAME"] = "test_frozenshop" + os.environ.get("TEST_DATABASE_SUFFIX", "")
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
