@@ -1,0 +1,55 @@
+"""Run the tests: on the embedded default, then again on the services that answer; with `--all`, the slow ones too."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+SERVICES = {"MariaDB/MySQL": 3306, "Redis": 6379, "RabbitMQ": 5672}
+ON_SERVICES = {
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", "mysql://root@127.0.0.1:3306/frozenshop"),
+    "REDIS_URL": os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/7"),
+    "CELERY_BROKER_URL": os.environ.get("TEST_BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//"),
+}
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def can_speak_mysql() -> bool:
+    return subprocess.run([sys.executable, "-c", "import MySQLdb"], capture_output=True).returncode == 0
+
+
+def pytest(title: str, extra: list[str], environment: dict[str, str]) -> int:
+    print(f"\n=== {title}", flush=True)
+    started = time.monotonic()
+    code = subprocess.run([sys.executable, "-m", "pytest", *extra], env=os.environ | environment).returncode
+    print(f"=== {title}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - started:.0f} s", flush=True)
+    return code
+
+
+def main() -> int:
+    required = os.environ.get("REQUIRE_SERVICES") == "1"
+    absent = [name for name, port in SERVICES.items() if not answers(port)]
+    if not can_speak_mysql():
+        absent.append("mysqlclient")
+    if absent and required:
+        print(f"Required, but absent: {', '.join(absent)}", file=sys.stderr)
+        return 1
+    if "--all" in sys.argv:
+        return pytest("slow tests: browser, image, chaos", ["-m", "slow", "--slow", "--timeout=1200"], {})
+    parallel = ["-n", "2", "--dist", "loadgroup"]
+    codes = [pytest("embedded default: SQLite, memory, files", parallel, {"REQUIRE_SERVICES": "0"})]
+    if absent:
+        print(f"Not on the services: {', '.join(absent)} did not answer.")
+    else:
+        codes.append(pytest("services: MariaDB/MySQL, Redis, RabbitMQ", parallel, ON_SERVICES))
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
