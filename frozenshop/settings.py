@@ -95,7 +95,9 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 # --- database -------------------------------------------------------------------------------------
-_database: dict[str, Any] = dict(env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/frozenshop.sqlite3"))
+_database: dict[str, Any] = dict(
+    environ.Env.db_url_config(env.str("DATABASE_URL", default="") or f"sqlite:///{VAR_DIR}/frozenshop.sqlite3")
+)
 EMBEDDED = _database["ENGINE"].endswith("sqlite3")
 if EMBEDDED:
     _database["OPTIONS"] = {
@@ -136,7 +138,7 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "frozenshop"}}
 
 # --- jobs -----------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "filesystem://"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_ENABLE_UTC = True
