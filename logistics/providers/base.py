@@ -1,0 +1,154 @@
+"""The contract of a tracking provider: what it is asked, what it tells us, and how it fails.
+
+A provider is one module with the functions of `TrackingProvider`, and one line in `PROVIDERS`.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from django.db import models
+
+from logistics.models import ShipmentStatus
+
+PROVIDERS: Mapping[str, str] = {
+    "kdniao": "logistics.providers.kdniao",
+}
+
+MAX_PUSH_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One waybill to ask about. `carrier_code` is the provider's; `phone_tail` the last four digits, where wanted."""
+
+    carrier_code: str
+    waybill_no: str
+    phone_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """One scan. `code` is the provider's own, empty where it gives none (then `status` is unknown)."""
+
+    status: ShipmentStatus
+    occurred_at: dt.datetime
+    text: str
+    location: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """What a provider says of the whole parcel beside the scans.
+
+    `weak`: a coarse summary that yields to a coded scan of the same instant (快递鸟's State without StateEx).
+    """
+
+    status: ShipmentStatus
+    code: str
+    as_of: dt.datetime
+    weak: bool = False
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReport:
+    """All that one answer or push says of one waybill, events oldest first.
+
+    `found` is false where the provider knows nothing yet; `reason` is its own sentence. `unknown_codes` pairs each
+    code that we have no word for with a sample text; `notes` says what could not be read.
+    """
+
+    waybill_no: str
+    carrier_code: str
+    events: tuple[ProviderEvent, ...] = ()
+    overall: Overall | None = None
+    found: bool = True
+    reason: str = ""
+    unknown_codes: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A carrier that a waybill number may belong to, most likely first."""
+
+    carrier_code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a push is answered with, exactly as its sender expects it."""
+
+    status: int
+    body: str
+    content_type: str = "application/json"
+
+
+class Concerns(models.TextChoices):
+    """How far a permanent refusal reaches."""
+
+    WAYBILL = "waybill", "运单"
+    CARRIER = "carrier", "承运商"
+    PLAN = "plan", "套餐"
+    ACCOUNT = "account", "账号"
+
+
+class ProviderError(Exception):
+    """A question that got no answer.
+
+    `permanent`: asking again can't help until a person changed something; `concerns` says what. Otherwise try later.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool = False, concerns: Concerns = Concerns.WAYBILL) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.concerns = concerns
+
+
+class Forged(Exception):
+    """A push that its provider did not sign. Refuse it, keep nothing."""
+
+
+class Unreadable(Exception):
+    """A push that can't be understood. Refuse it; keep it if its signature was right."""
+
+
+class TrackingProvider(Protocol):
+    """The functions of a provider's module. None of them may be called inside a database transaction."""
+
+    def configured(self) -> bool:
+        """Return whether the settings hold this provider's keys; without them it is off."""
+
+    def query(self, question: Question) -> ProviderReport:
+        """Ask now. Raises ProviderError."""
+
+    def subscribe(self, question: Question) -> None:
+        """Ask to be told by push. Repeatable. Raises ProviderError."""
+
+    def authenticate(self, body: bytes) -> str:
+        """Return the authentic text inside a push. Raises Forged, or Unreadable where nothing can be checked."""
+
+    def parse(self, text: str) -> tuple[ProviderReport, ...]:
+        """Return what an authentic text reports, one report per waybill. Raises Unreadable."""
+
+    def accepted(self) -> Reply:
+        """Return the answer that stops the sender from repeating a push."""
+
+    def refused(self, reason: str, *, status: int) -> Reply:
+        """Return the answer to a forged (401), unreadable (400) or presently impossible (503) push."""
+
+
+def get_provider(name: str) -> TrackingProvider:
+    """Import a provider by name. Raises KeyError for a name that is not registered."""
+    return cast(TrackingProvider, import_module(PROVIDERS[name]))
+
+
+def configured_providers() -> list[str]:
+    """Return the names of the providers that have their keys, in order of preference."""
+    return [name for name in PROVIDERS if get_provider(name).configured()]
