@@ -9,7 +9,7 @@ SANDBOX_PORT ?= 8001
 export PORT SANDBOX_PORT
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test test-all lint bench clean
+.PHONY: help run test test-all lint bench docs clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ lint: $(VENV)/.dev ## ruff, mypy, layering, migrations
 
 bench: $(VENV)/.services ## The benchmarks of benchmarks/README.md (ORDERS=20000 unless set)
 	@$(BIN)/python -m benchmarks.run
+
+docs: $(VENV)/.dev ## Refresh the parts of docs/ that are made from the code
+	@$(BIN)/python -m docs.build
 
 clean: ## Forget the demo's data and the virtual environment
 	rm -rf var $(VENV)
