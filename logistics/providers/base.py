@@ -125,17 +125,20 @@ class TrackingProvider(Protocol):
     def configured(self) -> bool:
         """Return whether the settings hold this provider's keys; without them it is off."""
 
-    def query(self, question: Question) -> ProviderReport:
-        """Ask now. Raises ProviderError."""
+    def query(self, question: Question, *, timeout: float = 5.0) -> ProviderReport:
+        """Ask now; `timeout` in seconds. Raises ProviderError."""
 
-    def subscribe(self, question: Question) -> None:
+    def subscribe(self, question: Question, *, timeout: float = 5.0) -> None:
         """Ask to be told by push. Repeatable. Raises ProviderError."""
 
-    def authenticate(self, body: bytes) -> str:
-        """Return the authentic text inside a push. Raises Forged, or Unreadable where nothing can be checked."""
+    def authenticate(self, body: bytes) -> None:
+        """Check a push's signature in constant time. Raises Forged, or Unreadable where nothing can be checked."""
 
-    def parse(self, text: str) -> tuple[ProviderReport, ...]:
-        """Return what an authentic text reports, one report per waybill. Raises Unreadable."""
+    def parse(self, body: bytes) -> tuple[ProviderReport, ...]:
+        """Return what an authentic push reports, one report per waybill; none for one of no interest.
+
+        Raises Unreadable. Does not look at the signature, so that a kept push stays readable after a change of keys.
+        """
 
     def accepted(self) -> Reply:
         """Return the answer that stops the sender from repeating a push."""

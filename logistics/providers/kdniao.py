@@ -1,0 +1,314 @@
+"""快递鸟: instant query, subscription, recognition, and the push that answers a subscription.
+
+What is documented, what was only seen, and what is unproved stands in docs/providers/kdniao.md.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote, unquote_plus
+
+from django.conf import settings
+
+from frozenshop.kernel import clock, http
+from logistics.models import ShipmentStatus
+from logistics.providers import strict_json
+from logistics.providers.base import (
+    MAX_PUSH_BYTES,
+    Candidate,
+    Concerns,
+    Forged,
+    Overall,
+    ProviderError,
+    ProviderEvent,
+    ProviderReport,
+    Question,
+    Reply,
+    Unreadable,
+)
+from logistics.providers.kdniao_codes import CODES
+
+QUERY_PATH = "/Ebusiness/EbusinessOrderHandle.aspx"
+DIST_PATH = "/api/dist"
+RECOGNISE = "2002"
+CASH_ON_DELIVERY_PUSH = "107"
+
+SUBSCRIBE_TYPES: Mapping[str, str] = {
+    "1002": "1008",  # basic: no StateEx, Location or Action
+    "8001": "8008",  # 在途监控
+    "8002": "8008",  # 快递查询, which needs no ShipperCode
+}
+
+NOTHING_KNOWN = ("暂无轨迹", "无轨迹", "暂无物流")
+
+# A part of 快递鸟's Reason → (asking again can't help, what it concerns). Seen in answers up to 2026-10; the wording
+# around the part varies. Any other reason may pass by itself.
+REASONS: Mapping[str, tuple[bool, Concerns]] = {
+    "没有可用套餐": (True, Concerns.PLAN),  # said before the signature is looked at
+    "已到期": (True, Concerns.PLAN),
+    "非法参数": (True, Concerns.ACCOUNT),  # 请核实ID和key是否正确
+    "ShipperCode": (True, Concerns.CARRIER),  # 无效的输入[【ShipperCode】…不正确]
+    "手机尾号": (True, Concerns.WAYBILL),  # 手机尾号不能为空
+    "查询次数": (False, Concerns.ACCOUNT),  # 超出查询次数限制: over by tomorrow
+    "频繁": (False, Concerns.ACCOUNT),
+    "繁忙": (False, Concerns.ACCOUNT),
+}
+
+# `2026-11-22 06:10:00`, and as seen: slashes, no seconds, no blank before the hour.
+_ACCEPT_TIME = re.compile(
+    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[ T]*(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:\.\d+)?", re.ASCII
+)
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")
+
+
+def configured() -> bool:
+    return bool(settings.KDNIAO_BUSINESS_ID and settings.KDNIAO_API_KEY)
+
+
+def sign(request_data: str, api_key: str) -> str:
+    """Return 快递鸟's DataSign: the base64 of the lower-case hex MD5 of text and key, always 44 characters.
+
+    `request_data` is the exact JSON text that is sent, not re-serialised and not yet form-encoded.
+    """
+    digest = hashlib.md5((request_data + api_key).encode("utf-8", "surrogatepass"), usedforsecurity=False)
+    return base64.b64encode(digest.hexdigest().encode()).decode()
+
+
+# --- asking ---------------------------------------------------------------------------------------
+
+
+def query(question: Question, *, timeout: float = 5.0) -> ProviderReport:
+    answer = _call(QUERY_PATH, settings.KDNIAO_QUERY_TYPE, _about(question), timeout=timeout)
+    if not answer.get("Success"):
+        _raise_unless_nothing_known(answer)
+    report = _report(answer, said_at=clock.now())
+    if report.waybill_no.casefold() != question.waybill_no.casefold():
+        raise ProviderError("答复的运单号与所问不符")
+    return report
+
+
+def subscribe(question: Question, *, timeout: float = 5.0) -> None:
+    request_type = SUBSCRIBE_TYPES.get(settings.KDNIAO_QUERY_TYPE, "8008")
+    answer = _call(DIST_PATH, request_type, _about(question), timeout=timeout)
+    if not answer.get("Success"):
+        _raise_unless_nothing_known(answer)
+
+
+def recognise(waybill_no: str, *, timeout: float = 5.0) -> tuple[Candidate, ...]:
+    """Return the carriers that a number may belong to, most likely first; empty where 快递鸟 can't tell."""
+    answer = _call(QUERY_PATH, RECOGNISE, {"LogisticCode": waybill_no}, timeout=timeout)
+    shippers = answer.get("Shippers")
+    if not answer.get("Success") and not isinstance(shippers, list):
+        _raise_unless_nothing_known(answer)
+    return tuple(
+        Candidate(_text(shipper.get("ShipperCode")), _text(shipper.get("ShipperName")))
+        for shipper in _mappings(shippers)
+        if _text(shipper.get("ShipperCode"))
+    )
+
+
+def _about(question: Question) -> dict[str, str]:
+    about = {
+        "OrderCode": "",
+        "CustomerName": question.phone_tail,
+        "ShipperCode": question.carrier_code,
+        "LogisticCode": question.waybill_no,
+    }
+    return {name: value for name, value in about.items() if value or name == "OrderCode"}
+
+
+def _call(path: str, request_type: str, data: Mapping[str, str], *, timeout: float) -> dict[str, Any]:
+    request_data = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    form = {
+        "RequestData": request_data,
+        "EBusinessID": settings.KDNIAO_BUSINESS_ID,
+        "RequestType": request_type,
+        "DataSign": sign(request_data, _keys()[0]),
+        "DataType": "2",
+    }
+    url = settings.KDNIAO_BASE_URL.rstrip("/") + path
+    try:
+        response = http.call("kdniao", "POST", url, data=form, timeout=timeout)
+        answer, _ = strict_json.load(response.content.decode("utf-8-sig"))
+    except http.ServiceError as error:
+        raise ProviderError(str(error), permanent=not error.transient, concerns=Concerns.ACCOUNT) from error
+    except ValueError as error:
+        raise ProviderError("答复不是 JSON", concerns=Concerns.ACCOUNT) from error
+    if not isinstance(answer, dict):
+        raise ProviderError("答复不是 JSON 对象", concerns=Concerns.ACCOUNT)
+    return answer
+
+
+def _raise_unless_nothing_known(answer: Mapping[str, Any]) -> None:
+    """Return where a failure only means "no scans yet" (older answers give no reason at all)."""
+    reason = _text(answer.get("Reason"))
+    if not reason or any(part in reason for part in NOTHING_KNOWN):
+        return
+    for key in _keys():
+        reason = reason.replace(key, "***")
+    permanent, concerns = next((kind for part, kind in REASONS.items() if part in reason), (False, Concerns.WAYBILL))
+    raise ProviderError(reason[:200], permanent=permanent, concerns=concerns)
+
+
+def _keys() -> list[str]:
+    """Return the live keys: the first signs, all are accepted on pushes, so that a key can be changed without a gap."""
+    return [key.strip() for key in settings.KDNIAO_API_KEY.split(",") if key.strip()]
+
+
+# --- pushes ---------------------------------------------------------------------------------------
+
+
+def authenticate(body: bytes) -> None:
+    fields = _fields(body)
+    given = unquote(fields["DataSign"]).strip().encode("utf-8", "surrogatepass")
+    texts = {fields["RequestData"], _json_text(fields["RequestData"])}
+    matches = [hmac.compare_digest(sign(text, key).encode(), given) for text in texts for key in _keys()]
+    if not any(matches):
+        raise Forged("DataSign 不符")
+
+
+def parse(body: bytes) -> tuple[ProviderReport, ...]:
+    fields = _fields(body)
+    if fields.get("RequestType") == CASH_ON_DELIVERY_PUSH:
+        return ()
+    try:
+        message, notes = strict_json.load(_json_text(fields["RequestData"]))
+    except ValueError as error:
+        raise Unreadable("RequestData 不是可读的 JSON") from error
+    if not isinstance(message, dict) or not isinstance(message.get("Data"), list):
+        raise Unreadable("RequestData 中没有 Data")
+    said_at = min(_instant(message.get("PushTime")) or clock.now(), clock.now())
+    return _reports(message["Data"], said_at, notes)
+
+
+def accepted() -> Reply:
+    return _reply(200, reason="")
+
+
+def refused(reason: str, *, status: int) -> Reply:
+    return _reply(status, reason=reason)
+
+
+def _reply(status: int, *, reason: str) -> Reply:
+    answer = {
+        "EBusinessID": settings.KDNIAO_BUSINESS_ID,
+        "UpdateTime": f"{clock.shanghai(clock.now()):%Y-%m-%d %H:%M:%S}",
+        "Success": status == 200,
+        "Reason": reason,
+    }
+    return Reply(status, json.dumps(answer, ensure_ascii=False))
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    """Return the three fields of a push, from a form (as documented) or from a raw JSON body (as some receive it)."""
+    if len(body) > MAX_PUSH_BYTES:
+        raise Unreadable("超过 1 MB")
+    try:
+        text = body.decode()
+        if text.lstrip().startswith("{"):
+            envelope, _ = strict_json.load(text)
+            fields = {name: _scalar(value) for name, value in envelope.items()}
+        else:
+            fields = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20))
+    except ValueError as error:
+        raise Unreadable("既不是表单也不是 JSON") from error
+    if not fields.get("RequestData"):
+        raise Unreadable("没有 RequestData")
+    if not fields.get("DataSign"):
+        raise Forged("没有 DataSign")
+    return fields
+
+
+def _json_text(request_data: str) -> str:
+    """Undo the second form-encoding that some pushes carry."""
+    return unquote_plus(request_data) if request_data[:3].upper() == "%7B" else request_data
+
+
+# --- reading what it says -------------------------------------------------------------------------
+
+
+def _reports(items: Iterable[Any], said_at: dt.datetime, notes: tuple[str, ...]) -> tuple[ProviderReport, ...]:
+    """Return a report per readable item; one that can't be read doesn't hold up the others."""
+    readable = [item for item in _mappings(items) if 0 < len(_text(item.get("LogisticCode"))) <= 64]
+    if not readable:
+        raise Unreadable("Data 中没有可读的运单")
+    return tuple(_report(item, said_at=said_at, notes=notes) for item in readable)
+
+
+def _report(item: Mapping[str, Any], *, said_at: dt.datetime, notes: tuple[str, ...] = ()) -> ProviderReport:
+    events, unreadable = _events(_mappings(item.get("Traces")))
+    overall = _overall(item, events[-1].occurred_at if events else said_at, has_events=bool(events))
+    told = [(event.code, event.text) for event in events] + ([(overall.code, "")] if overall else [])
+    return ProviderReport(
+        waybill_no=_text(item.get("LogisticCode")),
+        carrier_code=_text(item.get("ShipperCode")),
+        events=events,
+        overall=overall,
+        found=bool(events),
+        reason=_text(item.get("Reason"))[:200],
+        unknown_codes=tuple({code: (code, text[:200]) for code, text in told if code and code not in CODES}.values()),
+        notes=notes + unreadable,
+    )
+
+
+def _events(traces: Iterable[Mapping[str, Any]]) -> tuple[tuple[ProviderEvent, ...], tuple[str, ...]]:
+    """Return the scans oldest first without exact repeats, and a note for each whose time can't be read."""
+    events: dict[tuple[dt.datetime, str, str], ProviderEvent] = {}
+    notes = []
+    for trace in traces:
+        occurred_at = _instant(trace.get("AcceptTime"))
+        if occurred_at is None:
+            notes.append(f"AcceptTime 无法识别：{_text(trace.get('AcceptTime'))[:40]}")
+            continue
+        text, code = _text(trace.get("AcceptStation")), _code(trace.get("Action"))
+        event = ProviderEvent(_status(code), occurred_at, text, _text(trace.get("Location"))[:100], code)
+        events.setdefault((occurred_at, text, code), event)
+    return tuple(sorted(events.values(), key=lambda event: event.occurred_at)), tuple(notes)
+
+
+def _overall(item: Mapping[str, Any], as_of: dt.datetime, *, has_events: bool) -> Overall | None:
+    """Return StateEx, else State as a weak word; None where nothing was said of a parcel without scans."""
+    exact, coarse = _code(item.get("StateEx")), _code(item.get("State"))
+    code = exact or coarse
+    status = _status(code)
+    if not code or (status is ShipmentStatus.NO_TRACE and not has_events):
+        return None
+    return Overall(status, code, as_of, weak=not exact, location=_text(item.get("Location"))[:100])
+
+
+def _status(code: str) -> ShipmentStatus:
+    return CODES.get(code, ShipmentStatus.UNKNOWN)
+
+
+def _instant(value: Any) -> dt.datetime | None:
+    """Return the instant of a wall-clock time of Asia/Shanghai, the zone that all of 快递鸟's times are in."""
+    match = _ACCEPT_TIME.fullmatch(_text(value))
+    if match is None or int(match[1]) < 2000:
+        return None
+    try:
+        local = dt.datetime(*(int(part or 0) for part in match.groups()), tzinfo=clock.SHANGHAI)
+    except ValueError:
+        return None
+    return local.astimezone(dt.UTC)
+
+
+def _code(value: Any) -> str:
+    return _text(value)[:20]
+
+
+def _text(value: Any) -> str:
+    """Return a scalar as text that any database takes, stripped; empty for anything else."""
+    return _UNSTORABLE.sub(" ", _scalar(value)).strip()
+
+
+def _scalar(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _mappings(values: Any) -> list[Mapping[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
