@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from frozenshop.kernel.fields import KeyField
-from orders.models import Order, OrderLine
+from orders.models import Order, OrderLine, TemperatureClass
 
 
 class ShipmentStatus(models.TextChoices):
@@ -60,7 +60,12 @@ class Carrier(models.Model):
 
 
 class Shipment(models.Model):
-    """One consignment under one waybill. `status` and what follows it are derived from all that was reported."""
+    """One consignment under one waybill. `status` and what follows it are derived from all that was reported.
+
+    `temperature_class` is the most delicate of what travels in it. `in_transit_at`, `delivered_at` and `returned_at`
+    are the first reports of that step, `picked_up_at` the first scan of any kind. `stale_after` is the next look at
+    its silence, `stale_since` is set while it is silent for too long.
+    """
 
     carrier = models.ForeignKey(Carrier, models.PROTECT, verbose_name="承运商", related_name="shipments")
     waybill_no = KeyField("运单号", max_length=64)
@@ -72,8 +77,12 @@ class Shipment(models.Model):
     status_code = KeyField("服务商状态码", max_length=20, blank=True)
     status_at = models.DateTimeField("状态时间", null=True, blank=True)
     location = models.CharField("当前位置", max_length=100, blank=True)
+    temperature_class = KeyField(
+        "温层", max_length=10, choices=TemperatureClass.choices, default=TemperatureClass.FROZEN
+    )
     shipped_at = models.DateTimeField("发货时间")
     picked_up_at = models.DateTimeField("首次扫描", null=True, blank=True)
+    in_transit_at = models.DateTimeField("开始运输时间", null=True, blank=True)
     delivered_at = models.DateTimeField("签收时间", null=True, blank=True)
     returned_at = models.DateTimeField("退回时间", null=True, blank=True)
     last_event_at = models.DateTimeField("最近轨迹", null=True, blank=True)
@@ -90,6 +99,7 @@ class Shipment(models.Model):
     checked_at = models.DateTimeField("最近查询", null=True, blank=True)
     subscribed_at = models.DateTimeField("订阅时间", null=True, blank=True)
     stale_after = models.DateTimeField("停滞时限", null=True, blank=True)
+    stale_since = models.DateTimeField("停滞起", null=True, blank=True)
     recheck_at = models.DateTimeField("待生效时间", null=True, blank=True)
     recorded_at = models.DateTimeField("记录时间", default=timezone.now)
     updated_at = models.DateTimeField("更新时间", default=timezone.now)
