@@ -10,6 +10,9 @@ from typing import Any
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Exchange, Queue
+
+from frozenshop.kernel import logging as json_logging
 
 django_stubs_ext.monkeypatch()
 
@@ -65,6 +68,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "frozenshop.kernel.request_id.RequestIdMiddleware",
+    "frozenshop.kernel.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -154,9 +159,13 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "frozenshop.kernel.beat:LedgerScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-CELERY_TASK_DEFAULT_QUEUE = "frozenshop"
+CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", default="frozenshop")
+SCHEDULE = "frozenshop.schedule.JOBS"
+# How long the relay may keep a claim, and after how long a sent message without result is sent again.
+OUTBOX_LEASE_SECONDS = env.float("OUTBOX_LEASE_SECONDS", default=30)
+OUTBOX_RESEND_SECONDS = env.float("OUTBOX_RESEND_SECONDS", default=600)
 if CELERY_BROKER_URL.startswith("filesystem"):
     _broker_dir = VAR_DIR / "broker"
     for _name in ("queue", "control"):
@@ -170,7 +179,16 @@ if CELERY_BROKER_URL.startswith("filesystem"):
 else:
     CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
     CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "topic"
-    CELERY_TASK_DEFAULT_EXCHANGE = "frozenshop"
+    CELERY_TASK_DEFAULT_EXCHANGE = CELERY_TASK_DEFAULT_QUEUE
+    # A message that came back this often kills its workers; its outbox row stays, and is dead after its last attempt.
+    CELERY_TASK_QUEUES = [
+        Queue(
+            CELERY_TASK_DEFAULT_QUEUE,
+            Exchange(CELERY_TASK_DEFAULT_EXCHANGE, type="topic"),
+            routing_key=CELERY_TASK_DEFAULT_QUEUE,
+            queue_arguments={"x-queue-type": "quorum", "x-delivery-limit": 20},
+        )
+    ]
     CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True, "read_timeout": 3, "write_timeout": 3}
 
 # --- people ---------------------------------------------------------------------------------------
@@ -233,3 +251,7 @@ ALLOW_LOOPBACK_INTEGRATIONS = env.bool("ALLOW_LOOPBACK_INTEGRATIONS", default=DE
 
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS_NETWORKS = env.list("METRICS_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])
+
+# --- logs -----------------------------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = json_logging.configure(LOG_LEVEL)

@@ -1,0 +1,54 @@
+"""What holds for every test: which are chosen, which services they need, how long Hypothesis looks."""
+
+import os
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
+
+SERVICES = {
+    "mysql": ("DATABASE_URL", "mysql", 3306),
+    "redis": ("REDIS_URL", "redis", 6379),
+    "rabbitmq": ("CELERY_BROKER_URL", "amqp", 5672),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also the tests marked slow (as RUN_SLOW=1 does)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow") or os.environ.get("RUN_SLOW") == "1":
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.services("mysql", "rabbitmq")` names what a test needs; without names it needs all."""
+    marker = item.get_closest_marker("services")
+    absent = [name for name in (marker.args or SERVICES) if not answers(name)] if marker else []
+    if not absent:
+        return
+    sentence = f"{', '.join(absent)}: not named in the environment, or no answer"
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+def answers(service: str) -> bool:
+    """Return whether the environment names this service and something listens there."""
+    variable, scheme, port = SERVICES[service]
+    url = urlsplit(os.environ.get(variable, ""))
+    if not url.scheme.startswith(scheme):
+        return False
+    try:
+        with socket.create_connection((url.hostname or "127.0.0.1", url.port or port), timeout=2):
+            return True
+    except OSError:
+        return False

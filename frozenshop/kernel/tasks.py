@@ -1,0 +1,40 @@
+"""The kernel's own background work."""
+
+import datetime as dt
+
+from celery import shared_task
+
+from frozenshop.kernel import clock, jobs, outbox
+from frozenshop.kernel.models import IdempotencyKey, JobRun, Nonce
+
+KEEP_RUNS = dt.timedelta(days=35)
+KEEP_IDEMPOTENCY_KEYS = dt.timedelta(days=7)
+
+
+@shared_task(name="kernel.tick", ignore_result=True)
+def tick(name: str) -> None:
+    """What a beat without our scheduler sends; see `beat.LedgerScheduler`."""
+    if job := jobs.by_name(name):
+        jobs.tick(job)
+
+
+@outbox.consumer("kernel.seal_audit", transactional=False)
+def seal_audit(effect: outbox.Effect, slot: str) -> None:
+    from frozenshop.kernel import audit
+
+    audit.seal_pending()
+
+
+@outbox.consumer("kernel.rearm", transactional=False)
+def rearm(effect: outbox.Effect, slot: str) -> None:
+    outbox.rearm()
+
+
+@outbox.consumer("kernel.purge", transactional=False)
+def purge(effect: outbox.Effect, slot: str) -> None:
+    """Delete what has served its time, in short transactions."""
+    now = clock.now()
+    outbox.purge_done()
+    JobRun.objects.filter(recorded_at__lt=now - KEEP_RUNS).delete()
+    IdempotencyKey.objects.filter(created_at__lt=now - KEEP_IDEMPOTENCY_KEYS).delete()
+    Nonce.objects.filter(expires_at__lt=now).delete()
