@@ -4,8 +4,10 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from frozenshop.kernel import crypto
 from frozenshop.kernel.actor import Source
 from frozenshop.kernel.fields import KeyField
+from orders.consignee import Consignee
 
 
 class TemperatureClass(models.TextChoices):
@@ -71,6 +73,16 @@ class Customer(models.Model):
     def __str__(self) -> str:
         return f"买家 {self.pk}"
 
+    def seal_phone(self, phone: str) -> str:
+        """Return the sealed form of a phone, which opens only for this (saved) customer."""
+        return crypto.seal(phone, purpose=f"customer-phone:{self.pk}")
+
+    def open_phone(self) -> str | None:
+        """Return the verified phone in full, or None."""
+        if not self.phone_sealed:
+            return None
+        return crypto.open_sealed(self.phone_sealed, purpose=f"customer-phone:{self.pk}")
+
 
 class Order(models.Model):
     """One purchase. `status` moves only through `orders.lifecycle`; each `*_at` is a milestone, empty if skipped."""
@@ -127,6 +139,10 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.order_no
+
+    def open_consignee(self) -> Consignee:
+        """Return the consignee in full. Raises SealBroken."""
+        return Consignee.open(self.consignee_sealed, self.order_no)
 
 
 class OrderAccess(models.Model):
@@ -205,10 +221,34 @@ class AlertSeverity(models.TextChoices):
     NORMAL = "3normal", "一般"
 
 
+class AlertKind(models.TextChoices):
+    """What a person must look at; `orders.alerting.KINDS` says how soon, and what the buyer is told."""
+
+    NOT_SHIPPED = "not_shipped", "超时未发货"
+    STALE = "stale", "物流停滞"
+    EXCEPTION = "exception", "问题件"
+    DELIVERY_FAILED = "delivery_failed", "派送未成功"
+    LOCKER_WAITING = "locker_waiting", "驿站滞留"
+    RETURNING = "returning", "退回途中"
+    RETURNED = "returned", "已退回"
+    PARTLY_RETURNED = "partly_returned", "部分退回"
+    PAID_AFTER_CANCELLED = "paid_after_cancelled", "取消后付款"
+    SHIPPED_UNPAID = "shipped_unpaid", "未付款已发货"
+    SHIPPED_AFTER_CANCELLED = "shipped_after_cancelled", "取消后发货"
+    REFUND_PARTIAL = "refund_partial", "部分退款"
+    MONEY_CONFLICT = "money_conflict", "款项与货物不符"
+    CLOCK_ANOMALY = "clock_anomaly", "轨迹时间异常"
+    UNKNOWN_CODE = "unknown_code", "未知状态码"
+    EARLIER_LIFE = "earlier_life", "运单号旧轨迹"
+    LOST_CONTACT = "lost_contact", "长期无轨迹"
+    PROVIDER_TROUBLE = "provider_trouble", "轨迹服务商异常"
+    ORDER_CHANGED_AFTER_SHIPPING = "order_changed_after_shipping", "发货后改单"
+
+
 class Alert(models.Model):
     """Something a person must look at. At most one is open per kind and subject (`open_key`, null once resolved)."""
 
-    kind = KeyField("类型", max_length=32)
+    kind = KeyField("类型", max_length=32, choices=AlertKind.choices)
     subject = KeyField("对象", max_length=150)
     order = models.ForeignKey(Order, models.CASCADE, verbose_name="订单", null=True, blank=True, related_name="alerts")
     open_key = KeyField(max_length=190, null=True, blank=True, unique=True)

@@ -1,0 +1,53 @@
+"""An order's version: one more with every change that its document shows, told to the cache after the commit."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import F
+
+from frozenshop.kernel import clock
+from orders.models import Order
+
+logger = logging.getLogger(__name__)
+
+KEPT_SECONDS = 600
+
+
+def cache_key(order_no: str) -> str:
+    """Return the key under which the cache holds the lowest version of the document that may still be shown."""
+    return f"docmin:{order_no}"
+
+
+def bump(order_ids: Iterable[int]) -> None:
+    """Give each order its next version and a new `updated_at`."""
+    # Sorted, so that two transactions lock the same rows in the same order.
+    ids = sorted(set(order_ids))
+    if not ids:
+        return
+    with transaction.atomic():
+        for order_id in ids:
+            Order.objects.filter(pk=order_id).update(version=F("version") + 1, updated_at=clock.now())
+        announce(ids)
+
+
+def announce(order_ids: Iterable[int]) -> None:
+    """Tell the cache, once this transaction has committed, which versions its orders have."""
+    versions = dict(Order.objects.filter(pk__in=list(order_ids)).values_list("order_no", "version"))
+    transaction.on_commit(lambda: _publish(versions))
+
+
+def _publish(versions: Mapping[str, int]) -> None:
+    """Raise the lowest valid versions. Best effort: without it the document's own lifetime bounds the delay."""
+    try:
+        known = cache.get_many([cache_key(order_no) for order_no in versions])
+        newer = {
+            cache_key(order_no): version
+            for order_no, version in versions.items()
+            if version > known.get(cache_key(order_no), 0)
+        }
+        if newer:
+            cache.set_many(newer, timeout=KEPT_SECONDS)
+    except Exception:  # The change is committed; a cache that is down must not make it look failed.
+        logger.warning("document versions were not published", exc_info=True)
