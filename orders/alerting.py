@@ -1,0 +1,164 @@
+"""Alerts: what needs a person, how soon, and what the buyer is told meanwhile."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+
+from frozenshop.kernel import audit, clock
+from frozenshop.kernel.actor import Actor, Source
+from frozenshop.kernel.errors import Invalid, NotPossible
+from orders.models import Alert, AlertKind, AlertNote, AlertSeverity, Order
+from orders.versions import bump
+
+_U, _H, _N = AlertSeverity.URGENT, AlertSeverity.HIGH, AlertSeverity.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How soon a kind of alert is due, and what the buyer reads; "" where the buyer isn't told."""
+
+    severity: AlertSeverity
+    due: dt.timedelta
+    buyer_message: str = ""
+
+
+def _hours(hours: int) -> dt.timedelta:
+    return dt.timedelta(hours=hours)
+
+
+KINDS: Mapping[AlertKind, Kind] = MappingProxyType(
+    {
+        AlertKind.NOT_SHIPPED: Kind(_H, _hours(4), "订单比平时发得晚，我们正在加紧安排，有疑问请联系客服。"),
+        AlertKind.STALE: Kind(_H, _hours(4), "物流有一段时间没有更新，我们正在向快递公司核实，请留意后续进展。"),
+        AlertKind.EXCEPTION: Kind(_U, _hours(2), "包裹在运输中遇到问题，我们正在处理，需要您配合时会主动联系您。"),
+        AlertKind.DELIVERY_FAILED: Kind(_U, _hours(2), "快递员派送未成功，请保持电话畅通，或联系快递员约定再次派送。"),
+        AlertKind.LOCKER_WAITING: Kind(_U, _hours(1), "包裹已到驿站或快递柜，冻品不宜久放，请尽快取件并放入冰箱冷冻。"),
+        AlertKind.RETURNING: Kind(_H, _hours(4), "包裹正在退回，如非您本人要求退货，请联系客服。"),
+        AlertKind.RETURNED: Kind(_H, _hours(24), "包裹已退回，我们会与您联系处理退款或重新发货。"),
+        AlertKind.PARTLY_RETURNED: Kind(_H, _hours(24), "部分包裹已退回，我们会与您联系处理退款或重新发货。"),
+        # Most of what follows is for staff alone: there is nothing that the buyer could do.
+        AlertKind.PAID_AFTER_CANCELLED: Kind(_U, _hours(4), "订单取消后收到了付款，我们会尽快为您退款。"),
+        AlertKind.SHIPPED_UNPAID: Kind(_H, _hours(8)),
+        AlertKind.SHIPPED_AFTER_CANCELLED: Kind(_U, _hours(2)),
+        AlertKind.REFUND_PARTIAL: Kind(_N, _hours(48)),
+        AlertKind.MONEY_CONFLICT: Kind(_H, _hours(8)),
+        AlertKind.CLOCK_ANOMALY: Kind(_N, _hours(48)),
+        AlertKind.UNKNOWN_CODE: Kind(_N, _hours(48)),
+        AlertKind.EARLIER_LIFE: Kind(_N, _hours(24)),
+        AlertKind.LOST_CONTACT: Kind(_H, _hours(8), "很久没有收到包裹的物流消息，我们正在查找，您可联系客服了解进展。"),
+        AlertKind.PROVIDER_TROUBLE: Kind(_N, _hours(8)),
+        AlertKind.ORDER_CHANGED_AFTER_SHIPPING: Kind(_H, _hours(2)),
+    }
+)
+
+
+def open_alert(kind: AlertKind, *, subject: str, order: Order | None = None, detail: str = "") -> Alert | None:
+    """Open an alert, or return None if one of this kind is open for the subject already."""
+    open_key, now, rule = _open_key(kind, subject), clock.now(), KINDS[kind]
+    if Alert.objects.filter(open_key=open_key).exists():
+        return None
+    try:
+        with transaction.atomic():
+            alert = Alert.objects.create(
+                kind=kind,
+                subject=subject,
+                order=order,
+                open_key=open_key,
+                severity=rule.severity,
+                detail=detail[:500],
+                opened_at=now,
+                due_at=now + rule.due,
+            )
+            _show_on(alert)
+    except IntegrityError:  # Another process opened it between the look and the insert.
+        return None
+    return alert
+
+
+def resolve_alerts(subject: str, kinds: Iterable[AlertKind], *, by: str, resolution: str) -> int:
+    """Close the subject's open alerts of these kinds because something good happened; returns how many."""
+    keys = [_open_key(kind, subject) for kind in kinds]
+    alerts = list(Alert.objects.filter(open_key__in=keys))
+    return sum(_close(alert, by, resolution) for alert in alerts)
+
+
+def take(alert: Alert, user: AbstractBaseUser) -> None:
+    """Make a person the alert's owner. Raises NotPossible once it is resolved."""
+    with transaction.atomic():
+        _change_open(alert, owner=user)
+        _audited(alert, user, "alert.take")
+
+
+def snooze(alert: Alert, until: dt.datetime, user: AbstractBaseUser, reason: str) -> None:
+    """Put the alert aside until an instant to come."""
+    if until <= clock.now():
+        raise Invalid(fields={"until": "暂缓时间要晚于现在"})
+    _required(reason, "reason", "请写明暂缓原因")
+    with transaction.atomic():
+        _change_open(alert, snoozed_until=until)
+        _audited(alert, user, "alert.snooze", reason, until=clock.isoformat(until))
+
+
+def add_note(alert: Alert, text: str, user: AbstractBaseUser) -> AlertNote:
+    """Write down what was found or done, on an open or a resolved alert."""
+    text = _required(text, "text", "请填写内容")
+    with transaction.atomic():
+        note = AlertNote.objects.create(alert=alert, author=staff(user).name, text=text, written_at=clock.now())
+        _audited(alert, user, "alert.note")
+    return note
+
+
+def resolve(alert: Alert, note: str, user: AbstractBaseUser) -> None:
+    """Close the alert by a person, who says how. Raises Invalid without a note, NotPossible if it is closed."""
+    note = _required(note, "note", "请写明处理结果")
+    with transaction.atomic():
+        if not _close(alert, staff(user).name, note):
+            raise NotPossible("这条预警已经解决")
+        _audited(alert, user, "alert.resolve", note)
+    alert.refresh_from_db()
+
+
+def staff(user: AbstractBaseUser) -> Actor:
+    """Return the actor that a member of staff is."""
+    return Actor(Source.STAFF, f"staff:{user.pk}")
+
+
+def _open_key(kind: AlertKind, subject: str) -> str:
+    return f"{kind.value}:{subject}"
+
+
+def _close(alert: Alert, by: str, resolution: str) -> bool:
+    still_open = Alert.objects.filter(pk=alert.pk, resolved_at=None)
+    with transaction.atomic():
+        closed = still_open.update(
+            open_key=None, resolved_at=clock.now(), resolved_by=by[:150], resolution=resolution[:500]
+        )
+        if closed:
+            _show_on(alert)
+    return closed == 1
+
+
+def _change_open(alert: Alert, **changes: object) -> None:
+    if Alert.objects.filter(pk=alert.pk, resolved_at=None).update(**changes) != 1:
+        raise NotPossible("这条预警已经解决")
+    alert.refresh_from_db()
+
+
+def _show_on(alert: Alert) -> None:
+    if alert.order_id is not None:
+        bump([alert.order_id])
+
+
+def _audited(alert: Alert, user: AbstractBaseUser, action: str, reason: str = "", **details: object) -> None:
+    audit.record(staff(user), action, alert.subject, reason=reason, details={"alert": alert.pk, **details})
+
+
+def _required(text: str, field: str, message: str) -> str:
+    text = text.strip()
+    if not text or len(text) > 500:
+        raise Invalid(fields={field: message if not text else "最多 500 个字"})
+    return text

@@ -1,0 +1,58 @@
+"""The orders' background work: late shipping, and the second look after a phone was bound."""
+
+import datetime as dt
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+
+from frozenshop.kernel import clock, outbox
+from orders import access, alerting
+from orders.models import Alert, AlertKind, Customer, Order, OrderStatus
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+# How long an order whose check failed stands back, so that it can't block those behind it.
+STAND_BACK = dt.timedelta(hours=1)
+
+
+@outbox.consumer("orders.find_not_shipped", transactional=False)
+def find_not_shipped(effect: outbox.Effect, **payload: Any) -> None:
+    """Open an alert for each paid order past its time, oldest first; a full batch asks for another run."""
+    late = list(late_orders()[:BATCH])
+    for order in late:
+        _open_not_shipped(order)
+    with effect:
+        if len(late) == BATCH:
+            outbox.enqueue("orders.find_not_shipped", payload)
+
+
+def late_orders() -> Any:
+    """Return paid orders whose time to be shipped is over and that had no alert since; oldest first."""
+    alerted = Alert.objects.filter(
+        order=OuterRef("pk"), kind=AlertKind.NOT_SHIPPED, opened_at__gte=OuterRef("not_shipped_after")
+    )
+    due = Order.objects.filter(not_shipped_after__lte=clock.now(), status=OrderStatus.PAID)
+    return due.filter(~Exists(alerted)).order_by("not_shipped_after", "id")
+
+
+@outbox.consumer("orders.grant_by_phone")
+def grant_by_phone(customer_id: int) -> None:
+    """Show a customer the orders that were being taken in while the phone was bound."""
+    customer = Customer.objects.select_for_update().filter(pk=customer_id).first()
+    if customer is not None:
+        access.grant_by_phone(customer)
+
+
+def _open_not_shipped(order: Order) -> None:
+    try:
+        with transaction.atomic():
+            current = Order.objects.select_for_update().get(pk=order.pk)
+            if current.status == OrderStatus.PAID and current.not_shipped_after == order.not_shipped_after:
+                detail = f"应于 {clock.shanghai(order.not_shipped_after):%m-%d %H:%M} 前发货"  # type: ignore[arg-type]
+                alerting.open_alert(AlertKind.NOT_SHIPPED, subject=order.order_no, order=order, detail=detail)
+    except Exception:
+        logger.exception("not-shipped check of order %s failed", order.pk)
+        Order.objects.filter(pk=order.pk).update(not_shipped_after=F("not_shipped_after") + STAND_BACK)
