@@ -1,0 +1,1 @@
+"""Stand-ins of the outside services, for the demo, tests and chaos. Speaks over the wire only; binds loopback only."""

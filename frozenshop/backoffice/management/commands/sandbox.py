@@ -1,0 +1,35 @@
+"""Serve the stand-ins of the outside services on SANDBOX_PORT, loopback only."""
+
+import contextlib
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class Command(BaseCommand):
+    help = "启动沙箱：外部服务的替身（只监听本机）"
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="同时让演示店铺自己下单、付款、发货")
+
+    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        try:
+            from sandbox import server, shop
+            from sandbox.config import Config
+        except ModuleNotFoundError as missing:
+            raise CommandError(f"这里没有安装沙箱（缺少 {missing.name}）；它不在生产镜像里。") from None
+        config = Config(
+            kdniao_business_id=settings.KDNIAO_BUSINESS_ID,
+            kdniao_api_key=settings.KDNIAO_API_KEY,
+            wechat_appid=settings.WECHAT_APPID,
+            wechat_app_secret=settings.WECHAT_APP_SECRET,
+            public_url=settings.PUBLIC_URL,
+            port=settings.SANDBOX_PORT,
+            state_dir=settings.VAR_DIR,
+        )
+        self.stdout.write(f"沙箱：http://127.0.0.1:{config.port}/_sim/")
+        self.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(config, *([shop.open_shop] if demo else []))

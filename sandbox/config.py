@@ -1,0 +1,17 @@
+"""What the sandbox must know: which credentials to accept, and where to push."""
+
+import dataclasses
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Without `public_url` nothing is pushed; without `state_dir` nothing survives a restart."""
+
+    kdniao_business_id: str
+    kdniao_api_key: str
+    wechat_appid: str
+    wechat_app_secret: str
+    public_url: str = ""
+    port: int = 8001
+    state_dir: Path | None = None

@@ -1,0 +1,231 @@
+"""The sandbox's own controls under `/_sim/`. A wrong input is refused with 400, naming the field."""
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.carriers import CARRIERS
+from sandbox.faults import KINDS, Fault
+from sandbox.instants import SHANGHAI, isoformat
+from sandbox.scenarios import SCENARIOS
+from sandbox.shipments import Shipment, sample_names, sample_payload
+from sandbox.world import PLANS, World
+
+SERVICES = ("kdniao", "wechat")
+PROVIDERS = ("kdniao",)
+TEXTS = ("group", "phone_tail", "origin", "destination", "order_code", "callback")
+
+
+class BadControl(Exception):
+    """`field` is what must be put right."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field, self.message = field, message
+        super().__init__(message)
+
+
+def text(asked: Mapping[str, Any], field: str, *, default: str | None = None, longest: int = 128) -> str:
+    value = asked.get(field, default)
+    if not isinstance(value, str) or len(value) > longest or (default is None and not value.strip()):
+        raise BadControl(field, f"要填 1–{longest} 个字符的文字")
+    return value
+
+
+def number(asked: Mapping[str, Any], field: str, *, default: float, least: float, most: float) -> float:
+    value = asked.get(field, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadControl(field, "要填数字")
+    if not least <= value <= most:
+        raise BadControl(field, f"要在 {least:g} 和 {most:g} 之间")
+    return float(value)
+
+
+def flag(asked: Mapping[str, Any], field: str, *, default: bool) -> bool:
+    value = asked.get(field, default)
+    if not isinstance(value, bool):
+        raise BadControl(field, "要填 true 或 false")
+    return value
+
+
+def choice(asked: Mapping[str, Any], field: str, choices: Mapping[str, Any] | tuple[str, ...]) -> str:
+    value = asked.get(field)
+    if not isinstance(value, str) or value not in choices:
+        raise BadControl(field, "只能是：" + "、".join(choices))
+    return value
+
+
+def known_fields(asked: Mapping[str, Any], *names: str) -> None:
+    for field in asked:
+        if field not in names:
+            raise BadControl(field, "没有这一项；可用：" + "、".join(names))
+
+
+def mint_login(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
+    known_fields(asked, "openid", "unionid")
+    return {"code": world.wechat.mint_login(text(asked, "openid"), text(asked, "unionid", default=""))}
+
+
+def mint_phone(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
+    known_fields(asked, "phone", "country_code", "openid")
+    phone, country = text(asked, "phone", longest=20), text(asked, "country_code", default="86", longest=4)
+    if not (phone.isascii() and phone.isdigit()):
+        raise BadControl("phone", "只填数字，不带区号")
+    if not (country.isascii() and country.isdigit()):
+        raise BadControl("country_code", "只填数字，例如 86、852")
+    return {"code": world.wechat.mint_phone(phone, country_code=country, openid=text(asked, "openid", default=""))}
+
+
+def set_wechat(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """`ip_allowed` false: token calls answer 40164. `tokens`: "expired" or "revoked", at once."""
+    known_fields(asked, "ip_allowed", "tokens")
+    allowed = flag(asked, "ip_allowed", default=world.wechat.ip_allowed)
+    act: dict[str, Callable[[], None]] = {
+        "expired": world.wechat.expire_tokens,
+        "revoked": world.wechat.revoke_tokens,
+    }
+    if "tokens" in asked:
+        act[choice(asked, "tokens", act)]()
+    world.wechat.ip_allowed = allowed
+    return {"ip_allowed": allowed}
+
+
+def set_kdniao(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Which RequestTypes are paid for, and the manners of older accounts."""
+    known_fields(asked, "plans", "state_as_number", "old_no_trace")
+    manners = world.kdniao
+    plans = asked.get("plans", sorted(manners.plans))
+    if not isinstance(plans, list) or not all(isinstance(plan, str) and plan in PLANS for plan in plans):
+        raise BadControl("plans", "要填列表，可用：" + "、".join(sorted(PLANS)))
+    manners.state_as_number = flag(asked, "state_as_number", default=manners.state_as_number)
+    manners.old_no_trace = flag(asked, "old_no_trace", default=manners.old_no_trace)
+    manners.plans = frozenset(plans)
+    return {
+        "plans": sorted(plans),
+        "state_as_number": manners.state_as_number,
+        "old_no_trace": manners.old_no_trace,
+    }
+
+
+def add_fault(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """`latency_seconds` is for kind "latency"; `seconds` 0 ends a fault."""
+    known_fields(asked, "service", "kind", "rate", "seconds", "latency_seconds")
+    fault = Fault(
+        service=choice(asked, "service", SERVICES),
+        kind=choice(asked, "kind", KINDS),
+        rate=number(asked, "rate", default=1.0, least=0, most=1),
+        until=world.clock() + number(asked, "seconds", default=60, least=0, most=86_400),
+        latency_seconds=number(asked, "latency_seconds", default=2, least=0, most=60),
+    )
+    world.faults.add(fault)
+    return faults(world)
+
+
+def faults(world: World) -> dict[str, Any]:
+    return {
+        "faults": [
+            {"service": f.service, "kind": f.kind, "rate": f.rate, "until": isoformat(f.until)}
+            for f in world.faults.active()
+        ]
+    }
+
+
+def clear_faults(world: World) -> dict[str, Any]:
+    world.faults.clear()
+    return faults(world)
+
+
+def put_shipment(world: World, waybill_no: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Start a scenario or serve a payload; a second PUT starts anew."""
+    known_fields(asked, "provider", "carrier_code", "scenario", "payload", "speed", "push", "consignee", *TEXTS)
+    if not waybill_no.isprintable() or not 1 <= len(waybill_no) <= 64:
+        raise BadControl("waybill_no", "要填 1–64 个字符的运单号")
+    now = world.clock()
+    shipment = Shipment(
+        waybill_no=waybill_no,
+        provider=choice({"provider": "kdniao", **asked}, "provider", PROVIDERS),
+        carrier_code=choice(asked, "carrier_code", CARRIERS),
+        started_at=now,
+        pushed_until=now,
+        speed=number(asked, "speed", default=1, least=0.001, most=10_000_000),
+        push=flag(asked, "push", default=True),
+        **{field: text(asked, field, default="") for field in TEXTS},
+        **_consignee(asked),
+    )
+    _tell_what(shipment, asked)
+    world.register(shipment)
+    return show(shipment, now)
+
+
+def _tell_what(shipment: Shipment, asked: Mapping[str, Any]) -> None:
+    if ("scenario" in asked) == ("payload" in asked):
+        raise BadControl("scenario", "scenario 和 payload 要填一个，且只填一个")
+    if "payload" in asked:
+        if not isinstance(asked["payload"], dict | str):
+            raise BadControl("payload", "要填服务商应答的 JSON 对象，或原样发出的文字")
+        shipment.payload = asked["payload"]
+    else:
+        shipment.scenario = choice(asked, "scenario", (*SCENARIOS, *sample_names()))
+        if shipment.scenario not in SCENARIOS:
+            shipment.payload = sample_payload(shipment.scenario, shipment.waybill_no, shipment.carrier_code)
+    if shipment.payload is not None:
+        shipment.pushed_until = 0.0
+
+
+def _consignee(asked: Mapping[str, Any]) -> dict[str, str]:
+    """Carriers' sentences quote names and numbers; these are the ones to quote."""
+    found = asked.get("consignee", {})
+    if not isinstance(found, dict):
+        raise BadControl("consignee", '要填 {"name","phone"}')
+    return {
+        "consignee": text(found, "name", default="", longest=60),
+        "consignee_phone": text(found, "phone", default="", longest=30),
+    }
+
+
+def show(shipment: Shipment, now: float) -> dict[str, Any]:
+    scenario = SCENARIOS.get(shipment.scenario)
+    story = shipment.story
+    return {
+        "waybill_no": shipment.waybill_no,
+        "provider": shipment.provider,
+        "carrier_code": shipment.carrier_code,
+        "scenario": shipment.scenario or None,
+        "title": scenario.title if scenario else "指定的应答",
+        "speed": shipment.speed,
+        "push": shipment.push,
+        "subscribed": bool(shipment.subscription),
+        "started_at": isoformat(shipment.started_at),
+        "ends_at": isoformat(story[-1].at) if story else None,
+        "end_code": scenario.end_code if scenario else None,
+        "happened": len(shipment.events(now)),
+        "of": len(story),
+        "planned": [{"at": isoformat(event.at), "code": event.code, "text": event.text} for event in story],
+    }
+
+
+def get_shipment(world: World, waybill_no: str) -> dict[str, Any] | None:
+    shipment = world.shipments.get(waybill_no)
+    return show(shipment, world.clock()) if shipment else None
+
+
+def calls(world: World, query: Mapping[str, str]) -> dict[str, Any]:
+    """`since`: an ISO instant (without zone: Shanghai) or Unix seconds."""
+    service = query.get("service", "")
+    if service and service not in SERVICES:
+        raise BadControl("service", "只能是：" + "、".join(SERVICES))
+    return {"calls": [call.as_json() for call in world.calls.find(service, _since(query.get("since", "")))]}
+
+
+def _since(given: str) -> float:
+    if not given:
+        return 0.0
+    try:
+        return float(given)
+    except ValueError:
+        pass
+    try:
+        instant = dt.datetime.fromisoformat(given.replace(" ", "+"))
+    except ValueError:
+        raise BadControl("since", "要填 ISO 时间或 Unix 秒") from None
+    return (instant if instant.tzinfo else instant.replace(tzinfo=SHANGHAI)).timestamp()

@@ -1,0 +1,239 @@
+"""The one server: told apart by path, each service answers in its own way; `/_sim/` steers."""
+
+import json
+import logging
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+from sandbox import controls, kdniao, page
+from sandbox.config import Config
+from sandbox.controls import BadControl
+from sandbox.faults import ANSWER_FAULTS, Fault
+from sandbox.instants import Clock
+from sandbox.pushing import Post, Pusher, post
+from sandbox.world import World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+HOST = "127.0.0.1"
+TICK_SECONDS = 0.25
+HANG_SECONDS = 30.0
+MAX_BODY = 4 * 1024 * 1024
+HTTP_ERRORS = (500, 502, 503)
+
+log = logging.getLogger(__name__)
+Sleep = Callable[[float], None]
+
+
+class Dropped(Exception):
+    """The connection was cut on purpose."""
+
+
+def as_json(value: Any, status: int = 200) -> Response:
+    """Text goes out as it is: a verbatim payload."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Response(text, status, content_type="application/json; charset=utf-8")
+
+
+def refuse(status: int, code: str, message: str, fields: Mapping[str, str] | None = None) -> Response:
+    return as_json({"error": {"code": code, "message": message, **({"fields": fields} if fields else {})}}, status)
+
+
+def service_of(path: str) -> str:
+    if path in kdniao.SERVED:
+        return "kdniao"
+    return "wechat" if path.startswith(("/sns/", "/cgi-bin/", "/wxa/")) else ""
+
+
+class Application:
+    """WSGI. `sleep` is injected so that tests of latency need not wait."""
+
+    def __init__(self, world: World, pusher: Pusher, *, sleep: Sleep = time.sleep) -> None:
+        self.world, self.pusher, self._sleep = world, pusher, sleep
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = MAX_BODY
+        request.max_form_memory_size = MAX_BODY
+        try:
+            response = self.respond(request)
+        except HTTPException as error:
+            response = refuse(error.code or 400, "invalid", "请求无法读取")
+        except Dropped:
+            _cut(environ)
+            response = Response(status=500)
+        return response(environ, start_response)
+
+    def respond(self, request: Request) -> Response:
+        if request.path.startswith("/_sim"):
+            return self.control(request)
+        service = service_of(request.path)
+        if not service:
+            return refuse(404, "not_found", "沙箱没有模拟这个接口；控制页面在 /_sim/")
+        with self.world.lock:
+            faults = {fault.kind: fault for fault in self.world.faults.draw(service, ANSWER_FAULTS)}
+        if "latency" in faults:
+            self._sleep(faults["latency"].latency_seconds)
+        return self._suffer(request, service, faults)
+
+    def _suffer(self, request: Request, service: str, faults: Mapping[str, Fault]) -> Response:
+        """An error 5xx means not handled; every other fault strikes after the call took effect."""
+        asked = self._asked(request)
+        answer = None if "http_5xx" in faults else self._answer(request, service, asked)
+        lost = "cut" in faults or "timeout" in faults
+        status = self.world.rng.choice(HTTP_ERRORS) if answer is None else 0 if lost else 200
+        with self.world.lock:
+            self.world.calls.add(
+                service,
+                "in",
+                request.method,
+                request.path,
+                request=asked,
+                status=status,
+                response=answer,
+                fault=" ".join(faults),
+            )
+        if answer is None:
+            return Response("<html><h1>Bad Gateway</h1></html>", status, content_type="text/html")
+        if "timeout" in faults:
+            self._sleep(HANG_SECONDS)
+        if lost:
+            raise Dropped
+        response = as_json(answer)
+        if "bad_json" in faults:
+            response.set_data(response.get_data()[: len(response.get_data()) // 2])
+        if request.path == "/sns/jscode2session":
+            response.content_type = "text/plain"
+        return response
+
+    def _asked(self, request: Request) -> dict[str, Any]:
+        body = request.form.to_dict() or request.get_json(force=True, silent=True)
+        return {"query": request.args.to_dict(), "body": body}
+
+    def _answer(self, request: Request, service: str, asked: Mapping[str, Any]) -> Any:
+        if service == "kdniao":
+            return kdniao.answer(self.world, request.path, request.form.to_dict())
+        with self.world.lock:
+            return self.world.wechat.answer(request.method, request.path, asked["query"], asked["body"])
+
+    def control(self, request: Request) -> Response:
+        if request.host.rsplit(":", 1)[0] not in (HOST, "localhost", "[::1]"):
+            return refuse(403, "forbidden", "只能在本机控制沙箱")
+        try:
+            with self.world.lock:
+                return self._control(request)
+        except BadControl as refusal:
+            return refuse(400, "invalid", f"{refusal.field}：{refusal.message}", {refusal.field: refusal.message})
+
+    def _control(self, request: Request) -> Response:
+        world, path, method = self.world, request.path.removeprefix("/_sim").rstrip("/"), request.method
+        if path.startswith("/shipments/"):
+            return self._shipment(request, path.removeprefix("/shipments/"))
+        routes: dict[tuple[str, str], Callable[[], Any]] = {
+            ("POST", "/wechat/code"): lambda: controls.mint_login(world, _object(request)),
+            ("POST", "/wechat/phone-code"): lambda: controls.mint_phone(world, _object(request)),
+            ("PUT", "/wechat"): lambda: controls.set_wechat(world, _object(request)),
+            ("PUT", "/kdniao"): lambda: controls.set_kdniao(world, _object(request)),
+            ("POST", "/faults"): lambda: controls.add_fault(world, _object(request)),
+            ("GET", "/faults"): lambda: controls.faults(world),
+            ("DELETE", "/faults"): lambda: controls.clear_faults(world),
+            ("GET", "/calls"): lambda: controls.calls(world, request.args.to_dict()),
+            ("GET", "/shipments"): lambda: {
+                "shipments": [controls.show(shipment, world.clock()) for shipment in world.shipments.values()]
+            },
+        }
+        if (method, path) == ("GET", ""):
+            return Response(page.render(world, self.pusher), content_type="text/html; charset=utf-8")
+        if (method, path) in routes:
+            return as_json(routes[method, path]())
+        if any(known == path for _, known in routes):
+            return refuse(405, "method_not_allowed", "这个控制不接受该方法")
+        return refuse(404, "not_found", "没有这个控制；说明在 /_sim/")
+
+    def _shipment(self, request: Request, waybill_no: str) -> Response:
+        if request.method == "PUT":
+            return as_json(controls.put_shipment(self.world, waybill_no, _object(request)))
+        if request.method == "DELETE":
+            self.world.dirty |= self.world.shipments.pop(waybill_no, None) is not None
+            return Response(status=204)
+        if request.method != "GET":
+            return refuse(405, "method_not_allowed", "这个控制不接受该方法")
+        found = controls.get_shipment(self.world, waybill_no)
+        return as_json(found) if found else refuse(404, "not_found", "没有登记这个运单")
+
+
+def _object(request: Request) -> dict[str, Any]:
+    found = request.get_json(force=True, silent=True)
+    if not isinstance(found, dict):
+        raise BadControl("body", "要填 JSON 对象")
+    return found
+
+
+def _cut(environ: "WSGIEnvironment") -> None:
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class QuietHandler(WSGIRequestHandler):
+    """`/_sim/calls` tells more than an access log would, and hides secrets."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        log.debug(message, *args)
+
+
+class Sandbox:
+    """The world, its server and its scheduler."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock = time.time,
+        rng: random.Random | None = None,
+        send: Post = post,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self.world = World(config, clock=clock, rng=rng)
+        self.pusher = Pusher(self.world, send)
+        self.application = Application(self.world, self.pusher, sleep=sleep)
+
+    def bind(self) -> BaseWSGIServer:
+        """Port 0 takes a free one."""
+        port = self.world.config.port
+        return make_server(HOST, port, self.application, threaded=True, request_handler=QuietHandler)
+
+    def work(self, stop: threading.Event, *also: Callable[[], None]) -> None:
+        """Push, do what else was given, and save, until told to stop; one failing round doesn't end the loop."""
+        while not stop.wait(TICK_SECONDS):
+            for act in (self.pusher.tick, *also, self.world.save):
+                try:
+                    act()
+                except Exception:
+                    log.exception("沙箱的一轮工作失败")
+
+
+def run(config: Config, *also: Callable[[World], Callable[[], None]]) -> None:
+    """Serve until interrupted. `also`: makers of things to do each round, such as the demo shop's."""
+    sandbox = Sandbox(config)
+    stop = threading.Event()
+    work = [make(sandbox.world) for make in also]
+    worker = threading.Thread(target=sandbox.work, args=(stop, *work), daemon=True, name="sandbox-work")
+    server = sandbox.bind()
+    worker.start()
+    try:
+        server.serve_forever()
+    finally:
+        stop.set()
+        worker.join(timeout=5)
+        server.server_close()
+        sandbox.world.save()
