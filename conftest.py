@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -52,3 +53,13 @@ def answers(service: str) -> bool:
             return True
     except OSError:
         return False
+
+
+@pytest.fixture(autouse=True)
+def _calendar_is_read_anew() -> Iterator[None]:
+    """What a test writes into the shop's calendar counts at once, and not for the next test."""
+    from frozenshop.kernel import calendar
+
+    calendar.forget()
+    yield
+    calendar.forget()

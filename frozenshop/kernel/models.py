@@ -67,12 +67,13 @@ class CalendarDay(models.Model):
         WORKDAY = "workday", "上班（调休）"
         CARRIER_STOP = "carrier_stop", "快递停运"
 
-    day = models.DateField("日期", unique=True)
+    day = models.DateField("日期")
     kind = KeyField("类型", max_length=20, choices=Kind.choices)
     name = models.CharField("说明", max_length=50, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "日历例外"
+        constraints = [models.UniqueConstraint(fields=["day", "kind"], name="calendar_day_once_per_kind")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.get_kind_display()}"
