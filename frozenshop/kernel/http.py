@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,60 +57,61 @@ def call(
 ) -> requests.Response:
     """Return the answer (any status below 300), read completely; raise `ServiceError` otherwise.
 
-    `timeout` in seconds bounds each try as a whole; redirects are refused. A retry happens when the try was transient and
-    either the method is idempotent or nothing was sent.
+    `timeout` in seconds bounds each try; redirects are refused. A try is repeated when nothing was sent, or when
+    its failure was transient and the method is idempotent.
     """
-    request = requests.Request(method, url, params=params, data=data, json=json, headers=dict(headers or {}))
-    for attempt in range(retries + 1):
+    send = partial(
+        _try, service, method, url, timeout, params=params, data=data, json=json, headers=dict(headers or {})
+    )
+    for attempt in range(retries):
         try:
-            return _try(service, request, timeout)
+            return send()
         except ServiceError as error:
-            repeatable = isinstance(error, _Unsent) or (error.transient and method.upper() in IDEMPOTENT)
-            if attempt == retries or not repeatable:
+            if not (isinstance(error, _Unsent) or (error.transient and method.upper() in IDEMPOTENT)):
                 raise
-            time.sleep(FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
-    raise AssertionError("unreachable")
+        time.sleep(FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
+    return send()
 
 
-def _try(service: str, request: requests.Request, timeout: float) -> requests.Response:
+def _try(service: str, method: str, url: str, timeout: float, **content: Any) -> requests.Response:
     started = time.monotonic()
     outcome = "ok"
     try:
-        return _send(service, request, timeout, started)
+        return _send(service, method, url, timeout, **content)
     except ServiceError as error:
         outcome = str(error.status) if error.status else ("unreachable" if error.transient else "refused")
         raise
     finally:
         seconds = time.monotonic() - started
         metrics.observe_call(service, outcome, seconds)
-        where = urlsplit(request.url)
-        level = logger.debug if outcome == "ok" else logger.warning
-        level("http.call", service=service, host=where.hostname, outcome=outcome, ms=round(seconds * 1000))
+        log = logger.debug if outcome == "ok" else logger.warning
+        log("http.call", service=service, host=urlsplit(url).hostname, outcome=outcome, ms=round(seconds * 1000))
 
 
-def _send(service: str, request: requests.Request, timeout: float, started: float) -> requests.Response:
-    session = _session()
+def _send(service: str, method: str, url: str, timeout: float, **content: Any) -> requests.Response:
+    deadline = time.monotonic() + timeout
     limits = (min(CONNECT_SECONDS, timeout), timeout)
     try:
-        prepared = session.prepare_request(request)
-        proxies = session.merge_environment_settings(prepared.url, {}, None, None, None)
-        with session.send(prepared, timeout=limits, allow_redirects=False, **{**proxies, "stream": True}) as response:
-            response._content = _read(service, response, started + timeout)
+        with _session().request(method, url, timeout=limits, allow_redirects=False, stream=True, **content) as response:
+            response._content = _read(service, response, deadline)
     except requests.ConnectTimeout as error:
         raise _Unsent(service, "连接超时", transient=True) from error
+    except requests.Timeout as error:
+        raise ServiceError(service, "没有按时回答", transient=True) from error
+    except requests.exceptions.SSLError as error:
+        raise ServiceError(service, "证书不可信", transient=False) from error
     except requests.ConnectionError as error:
         if _nothing_sent(error):
             raise _Unsent(service, "无法连接", transient=True) from error
         raise ServiceError(service, "连接中断", transient=True) from error
-    except requests.Timeout as error:
-        raise ServiceError(service, "没有按时回答", transient=True) from error
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
         raise ServiceError(service, "回答不完整", transient=True) from error
     except requests.RequestException as error:
         raise ServiceError(service, f"请求无法发出：{type(error).__name__}", transient=False) from error
-    if response.status_code >= 300:
-        transient = response.status_code >= 500 or response.status_code in TRANSIENT_STATUSES
-        raise ServiceError(service, f"HTTP {response.status_code}", transient=transient, status=response.status_code)
+    status = response.status_code
+    if status >= 300:
+        transient = status >= 500 or status in TRANSIENT_STATUSES
+        raise ServiceError(service, f"HTTP {status}", transient=transient, status=status)
     return response
 
 

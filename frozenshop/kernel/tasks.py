@@ -4,7 +4,7 @@ import datetime as dt
 
 from celery import shared_task
 
-from frozenshop.kernel import clock, jobs, outbox
+from frozenshop.kernel import audit, clock, jobs, outbox
 from frozenshop.kernel.models import IdempotencyKey, JobRun, Nonce
 
 KEEP_RUNS = dt.timedelta(days=35)
@@ -20,8 +20,6 @@ def tick(name: str) -> None:
 
 @outbox.consumer("kernel.seal_audit", transactional=False)
 def seal_audit(effect: outbox.Effect, slot: str) -> None:
-    from frozenshop.kernel import audit
-
     audit.seal_pending()
 
 

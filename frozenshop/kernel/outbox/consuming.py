@@ -144,7 +144,7 @@ def _put_back(message: OutboxMessage, reason: str, *, dead: bool) -> None:
 
 def backoff(attempts: int) -> dt.timedelta:
     """Return a random wait (full jitter) below a ceiling that doubles with each attempt."""
-    ceiling = min(FIRST_WAIT * 2 ** min(attempts - 1, 30), LONGEST_WAIT)
+    ceiling = min(FIRST_WAIT * float(2 ** min(attempts - 1, 30)), LONGEST_WAIT)
     return max(ceiling * random.random(), dt.timedelta(seconds=1))  # noqa: S311
 
 

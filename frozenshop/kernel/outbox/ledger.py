@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from frozenshop.kernel import clock, request_id
+from frozenshop.kernel import audit, clock, request_id
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.models import OutboxMessage
 
@@ -81,8 +81,6 @@ def replay(message_ids: Iterable[int], actor: Actor) -> int:
             status=Status.PENDING, attempts=0, due_at=clock.now(), claimed_until=None
         )
         if revived:
-            from frozenshop.kernel import audit
-
             audit.record(actor, "outbox.replay", details={"message_ids": ids, "revived": revived})
     return revived
 

@@ -53,9 +53,9 @@ def relay():
 
 
 def test_a_row_is_written_and_rolled_back_with_its_transaction():
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         outbox.enqueue("tests.note", {"a": 1})
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     assert not OutboxMessage.objects.exists()
 
 
@@ -188,8 +188,8 @@ def test_a_claimed_row_is_left_to_its_relay_until_the_lease_ends():
 def test_an_absent_broker_frees_the_rest_of_the_batch():
     first, second = write(), write()
     it, send = relay()
-    send.side_effect = [None, OSError]
-    with pytest.raises(OSError):
+    send.side_effect = [None, ConnectionResetError]
+    with pytest.raises(ConnectionResetError):
         it.run_once()
     first.refresh_from_db()
     second.refresh_from_db()
@@ -221,7 +221,7 @@ def test_the_relay_does_not_bury_a_slow_worker(monkeypatch):
     for _ in range(2):
         write(status=Status.SENT, sent_at=clock.now())
     write()
-    it, send = relay()
+    it, _ = relay()
     assert it.run_once() == 0
     OutboxMessage.objects.filter(status=Status.SENT).update(sent_at=clock.now() - ledger.resend_after())
     assert it.run_once() == 1
