@@ -70,7 +70,7 @@ STILL: Mapping[tuple[FactType, OrderStatus], Still] = MappingProxyType(
         (_T.CANCELLED, _S.REFUNDED): Still("already_refunded"),
         (_T.REFUNDED, _S.PLACED): Still("not_paid", _A.MONEY_CONFLICT),
         (_T.REFUNDED, _S.CANCELLED): Still("already_cancelled"),
-        (_T.REFUNDED, _S.REFUNDED): Still("already_refunded"),
+        (_T.REFUNDED, _S.REFUNDED): Still("already_refunded", _A.MONEY_CONFLICT),
         (_T.RETURNED, _S.PLACED): Still("not_shipped", _A.MONEY_CONFLICT),
         # The table's arrow is for a carrier's news; the shop's word without a shipment contradicts our books.
         (_T.RETURNED, _S.PAID): Still("not_shipped", _A.MONEY_CONFLICT),
@@ -133,7 +133,7 @@ def _still(order: Order, fact: Fact) -> Still | None:
         return still
     if fact.type == _T.CANCELLED and order.shipped_at is not None:
         return Still("already_shipped", _A.MONEY_CONFLICT)  # shipped while unpaid: the goods are gone
-    if fact.type == _T.REFUNDED and _refund_is_partial(order, fact):
+    if fact.type == _T.REFUNDED and refunded_fen(order, fact) < expected_fen(order):
         return Still("refund_partial", _A.REFUND_PARTIAL)
     return None
 
@@ -142,17 +142,18 @@ def _conflict(order: Order, fact: Fact) -> str:
     """Return what is wrong with the sums, apart from the order's status."""
     total = expected_fen(order)
     if fact.type == _T.PAID:
-        if _facts(order, _T.PAID).exclude(reference="paid:order.paid_at").exists() and order.paid_at:
+        if _facts(order, _T.PAID).exclude(reference=None).exclude(reference="paid:order.paid_at").exists():
             return "同一订单收到两笔付款"
         if fact.amount_fen is not None and fact.amount_fen != total:
             return f"付款 {yuan(fact.amount_fen)} 元，订单金额 {yuan(total)} 元"
-    if fact.type == _T.REFUNDED and _refunded_fen(order, fact) > total:
-        return f"累计退款 {yuan(_refunded_fen(order, fact))} 元，超过订单金额 {yuan(total)} 元"
+    refunded = refunded_fen(order, fact) if fact.type == _T.REFUNDED else 0
+    if refunded > total:
+        return f"累计退款 {yuan(refunded)} 元，超过订单金额 {yuan(total)} 元"
     return ""
 
 
 def _alert(order: Order, fact: Fact, still: Still | None, conflict: str) -> None:
-    if still is None or still.alert != _A.REFUND_PARTIAL:
+    if fact.type != _T.REFUNDED or refunded_fen(order) >= expected_fen(order):
         alerting.resolve_alerts(order.order_no, SETTLES[fact.type], by="system", resolution=f"收到{fact.type.label}")
     if still is not None and still.alert is not None:
         detail = f"{OrderStatus(order.status).label}的订单收到{fact.type.label}"
@@ -174,15 +175,10 @@ def yuan(fen: int) -> str:
     return f"{fen // 100}.{fen % 100:02}"
 
 
-def _refund_is_partial(order: Order, fact: Fact) -> bool:
-    return fact.amount_fen is not None and _refunded_fen(order, fact) < expected_fen(order)
-
-
-def _refunded_fen(order: Order, fact: Fact) -> int:
-    """Return all refunds with this one; a refund without an amount is of the whole."""
-    total = expected_fen(order)
-    amounts = [*_facts(order, _T.REFUNDED).values_list("amount_fen", flat=True), fact.amount_fen]
-    return sum(total if amount is None else amount for amount in amounts)
+def refunded_fen(order: Order, *more: Fact) -> int:
+    """Return the sum of the recorded refunds, and of `more`; a refund without an amount is of the whole."""
+    amounts = [*_facts(order, _T.REFUNDED).values_list("amount_fen", flat=True), *(fact.amount_fen for fact in more)]
+    return sum(expected_fen(order) if amount is None else amount for amount in amounts)
 
 
 def _facts(order: Order, fact_type: FactType) -> "models.QuerySet[OrderEvent]":

@@ -62,6 +62,8 @@ def _mainland(written: str) -> str | None:
         written = written[prefix.end() :]
         if not _MOBILE.match(written.replace("-", "")) and not written.startswith("0"):
             written = f"0{written}"  # +86 21 …: abroad the area code is written without its zero
+    if written.endswith("-") or "--" in written:
+        return None
     extension = _EXTENSION.search(written)
     if extension is not None:
         return _with_extension(written[: extension.start()], extension[1])

@@ -54,7 +54,8 @@ class Reader:
     def refuse(self, name: str, message: str) -> None:
         """Note the first thing that is wrong with a field."""
         path = f"{self.path}.{name}".strip(".") or "order"
-        if len(self.errors) < MAX_ERRORS:
+        # Nothing more is said about the inside of what is no object.
+        if self.path not in self.errors and len(self.errors) < MAX_ERRORS:
             self.errors.setdefault(path, message)
 
     def known(self, names: Iterable[str]) -> None:
