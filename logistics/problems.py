@@ -1,0 +1,58 @@
+"""Which alerts a shipment's state opens, and which ones its next good event resolves."""
+
+from collections.abc import Mapping, Sequence
+
+from logistics.derivation import Derived
+from logistics.models import Shipment, ShipmentStatus
+from orders import alerting
+from orders.models import AlertKind, Order
+
+S, K = ShipmentStatus, AlertKind
+
+BY_STATUS: Mapping[str, AlertKind] = {
+    S.EXCEPTION: K.EXCEPTION,
+    S.DELIVERY_FAILED: K.DELIVERY_FAILED,
+    S.RETURNING: K.RETURNING,
+    S.RETURNED: K.RETURNED,
+}
+SILENCE = (K.STALE, K.LOST_CONTACT)
+ALL_KINDS = (*BY_STATUS.values(), *SILENCE, K.LOCKER_WAITING, K.EARLIER_LIFE, K.CLOCK_ANOMALY)
+
+
+def subject(shipment: Shipment) -> str:
+    """Return what a shipment's alerts are about, in the words of `Alert.subject`."""
+    return f"shipment:{shipment.pk}"
+
+
+def review(shipment: Shipment, derived: Derived, orders: Sequence[Order], *, heard: bool) -> None:
+    """Open and resolve what follows from the status. `heard`: there is a new status or a newer scan."""
+    about, first = subject(shipment), orders[0] if orders else None
+    wanted = _wanted(derived)
+    over = [kind for kind in _reviewed(derived, heard=heard) if kind not in wanted]
+    label = ShipmentStatus(shipment.status).label
+    alerting.resolve_alerts(about, over, by="system", resolution=f"物流有了新进展：{label}")
+    for kind, detail in wanted.items():
+        alerting.open_alert(kind, subject=about, order=first, detail=f"运单 {shipment.waybill_no}：{detail}")
+
+
+def withdraw(shipment: Shipment, *, by: str, resolution: str) -> None:
+    """Resolve all that is open about a shipment, because it no longer counts."""
+    alerting.resolve_alerts(subject(shipment), ALL_KINDS, by=by, resolution=resolution)
+
+
+def _wanted(derived: Derived) -> dict[AlertKind, str]:
+    wanted: dict[AlertKind, str] = {}
+    if kind := BY_STATUS.get(derived.status):
+        wanted[kind] = f"{derived.status.label} {derived.location}".strip()
+    if derived.only_earlier_life:
+        wanted[K.EARLIER_LIFE] = "只有发货前很久的轨迹，可能是重复使用的运单号"
+    if derived.clock_anomaly:
+        wanted[K.CLOCK_ANOMALY] = "有轨迹的时间晚于现在"
+    return wanted
+
+
+def _reviewed(derived: Derived, *, heard: bool) -> list[AlertKind]:
+    kinds = [*BY_STATUS.values(), K.EARLIER_LIFE, K.CLOCK_ANOMALY]
+    if derived.status != S.AWAITING_PICKUP:
+        kinds.append(K.LOCKER_WAITING)
+    return [*kinds, *SILENCE] if heard else kinds

@@ -1,0 +1,194 @@
+"""Taking in what a provider reports: one transaction, whose result depends only on the set of what was reported."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from frozenshop.kernel import clock
+from frozenshop.kernel.actor import Actor, Source
+from logistics import cadence, eta, problems
+from logistics.derivation import Derived, counts, derive
+from logistics.masking import Mask
+from logistics.models import Provider, Shipment, ShipmentOrder, TrackingEvent, UnknownCode
+from logistics.progress import refresh_order
+from logistics.providers.base import ProviderReport
+from orders import alerting
+from orders.contention import retried
+from orders.models import AlertKind, Order
+from orders.versions import bump
+
+MAX_TEXT = 500
+MAX_PLACE = 100
+MAX_CODE = 20
+_READ = ("key", "overall", "weak", "status", "code", "occurred_at", "location")
+_SHOWN = frozenset(
+    {"status", "status_at", "location", "event_count", "eta_earliest", "eta_latest", "stale_since", "last_event_at"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """`shipment` as it stands now; `new_events` counts the rows that were not known, `changed` says if it shows."""
+
+    shipment: Shipment
+    new_events: int = 0
+    changed: bool = False
+
+
+@retried
+def record_events(shipment: Shipment, report: ProviderReport, *, provider: str) -> Recorded:
+    """Keep what is new in the report and let the shipment, its alerts and its orders follow.
+
+    Repeatable, in any order and in parallel: reports of one shipment queue for its row. What was known already
+    changes nothing.
+    """
+    with transaction.atomic():
+        locked = Shipment.objects.select_for_update().get(pk=shipment.pk)
+        orders = orders_of(locked)
+        fresh = _insert(locked, _rows(locked, report, provider, Mask(orders)))
+        if not fresh:
+            return Recorded(locked)
+        _count_unknown(provider, report, {row.code for row in fresh}, Mask(orders))
+        changed = settle(locked, orders, actor=Actor(Source.CARRIER, provider))
+        return Recorded(locked, len(fresh), changed)
+
+
+def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool:
+    """Make a locked shipment, its alerts and its orders what its events amount to now; say if anything shows.
+
+    Harmless to repeat. A voided shipment keeps its events and moves nothing.
+    """
+    now = clock.now()
+    events = list(TrackingEvent.objects.filter(shipment=shipment).only(*_READ))
+    derived = derive(events, shipped_at=shipment.shipped_at, now=now)
+    heard = derived.last_event_at != shipment.last_event_at or derived.status != shipment.status
+    changes = bring_up_to_date(shipment, derived, _first_place(events, shipment, now), orders, now, heard=heard)
+    if changes:
+        Shipment.objects.filter(pk=shipment.pk).update(updated_at=now, **changes)
+    if shipment.voided_at is not None:
+        return False
+    problems.review(shipment, derived, orders, heard=heard)
+    shown = not _SHOWN.isdisjoint(changes)
+    if shown:
+        bump(order.pk for order in orders)
+    for order in orders:
+        refresh_order(order, actor=actor)
+    return shown
+
+
+def orders_of(shipment: Shipment) -> list[Order]:
+    """Return the orders that travel in the box, always in the same order."""
+    links = ShipmentOrder.objects.filter(shipment=shipment).select_related("order").order_by("order_id")
+    return [link.order for link in links]
+
+
+def bring_up_to_date(
+    shipment: Shipment, derived: Derived, origin: str, orders: Sequence[Order], now: dt.datetime, *, heard: bool
+) -> dict[str, Any]:
+    """Bring `shipment` up to date and return the columns that differ."""
+    before = {field.attname: getattr(shipment, field.attname) for field in shipment._meta.concrete_fields}
+    shipment.status, shipment.status_code = derived.status, derived.status_code[:MAX_CODE]
+    shipment.status_at, shipment.location = derived.status_at, derived.location[:MAX_PLACE]
+    shipment.picked_up_at, shipment.in_transit_at = derived.picked_up_at, derived.in_transit_at
+    shipment.delivered_at, shipment.returned_at = derived.delivered_at, derived.returned_at
+    shipment.last_event_at, shipment.event_count = derived.last_event_at, derived.scans
+    shipment.recheck_at = derived.recheck_at
+    _predict(shipment, origin, orders)
+    if heard or shipment.stale_since is None:
+        shipment.stale_since, shipment.stale_after = None, cadence.stale_after(shipment)
+    shipment.next_poll_at = cadence.next_poll_at(shipment, now)
+    return {name: getattr(shipment, name) for name, value in before.items() if getattr(shipment, name) != value}
+
+
+def _predict(shipment: Shipment, origin: str, orders: Sequence[Order]) -> None:
+    province, city = (orders[0].province, orders[0].city) if orders else ("", "")
+    predicted = eta.predict(
+        shipment, shipment.carrier, province=province, city=city, origin=origin, started_at=shipment.picked_up_at
+    )
+    shipment.eta_earliest = predicted.earliest if predicted else None
+    shipment.eta_latest = predicted.latest if predicted else None
+    shipment.eta_confidence = predicted.confidence if predicted else None
+    shipment.eta_basis = predicted.basis if predicted else ""
+
+
+def _first_place(events: Iterable[TrackingEvent], shipment: Shipment, now: dt.datetime) -> str:
+    """Return where the first scan that names a place was."""
+    placed = (event for event in events if event.location and not event.overall)
+    own = (event for event in placed if counts(event.occurred_at, shipped_at=shipment.shipped_at, now=now))
+    first = min(own, key=lambda event: (event.occurred_at, event.key), default=None)
+    return first.location if first else ""
+
+
+def _rows(shipment: Shipment, report: ProviderReport, provider: str, mask: Mask) -> list[TrackingEvent]:
+    now = clock.now()
+    rows = [
+        TrackingEvent(
+            shipment=shipment,
+            provider=provider,
+            status=event.status,
+            code=event.code[:MAX_CODE],
+            occurred_at=event.occurred_at,
+            recorded_at=now,
+            text=mask(event.text)[:MAX_TEXT],
+            location=mask(event.location)[:MAX_PLACE],
+        )
+        for event in report.events
+    ]
+    if overall := report.overall:
+        rows.append(
+            TrackingEvent(
+                shipment=shipment,
+                provider=provider,
+                overall=True,
+                weak=overall.weak,
+                status=overall.status,
+                code=overall.code[:MAX_CODE],
+                occurred_at=overall.as_of,
+                recorded_at=now,
+                location=mask(overall.location)[:MAX_PLACE],
+            )
+        )
+    for row in rows:
+        row.key = event_key(row)
+    return rows
+
+
+def event_key(row: TrackingEvent) -> str:
+    """Return the digest of what was reported. Of the masked text, so that it can't be used to guess what is masked."""
+    instant = row.occurred_at.astimezone(dt.UTC).isoformat(timespec="microseconds")
+    kind = f"overall:{row.weak}" if row.overall else "scan"
+    told = "\x1f".join((row.provider, kind, instant, row.code or row.status, row.text))
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _insert(shipment: Shipment, rows: Iterable[TrackingEvent]) -> list[TrackingEvent]:
+    by_key = {row.key: row for row in rows}
+    known = set(TrackingEvent.objects.filter(shipment=shipment, key__in=list(by_key)).values_list("key", flat=True))
+    fresh = [by_key[key] for key in sorted(by_key.keys() - known)]
+    TrackingEvent.objects.bulk_create(fresh, ignore_conflicts=True)
+    return fresh
+
+
+def _count_unknown(provider: str, report: ProviderReport, new_codes: set[str], mask: Mask) -> None:
+    """Count each unknown code once for each report that brings it for the first time."""
+    now = clock.now()
+    told = Provider(provider).label
+    for code, sample in sorted(dict(report.unknown_codes).items()):
+        if code[:MAX_CODE] not in new_codes:
+            continue
+        row, _ = UnknownCode.objects.get_or_create(
+            provider=provider,
+            code=code[:MAX_CODE],
+            defaults={"sample": mask(sample)[:200], "first_seen_at": now},
+        )
+        UnknownCode.objects.filter(pk=row.pk).update(count=F("count") + 1, last_seen_at=now)
+        alerting.open_alert(
+            AlertKind.UNKNOWN_CODE,
+            subject=f"code:{provider}:{row.code}",
+            detail=f"{told}的状态码 {row.code} 没有对应的物流状态",
+        )
