@@ -1,0 +1,44 @@
+"""What the shop and the buyer do to an order, where its parcels matter too."""
+
+from django.db import transaction
+
+from frozenshop.kernel import clock
+from frozenshop.kernel.actor import Actor
+from frozenshop.kernel.errors import NotPossible
+from logistics.progress import refresh_order
+from orders import lifecycle
+from orders.contention import retried
+from orders.models import Order, OrderStatus
+from orders.services import Applied, Fact, record_fact
+
+CONFIRMABLE = (OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
+
+
+@retried
+def record_shop_fact(order: Order, fact: Fact, actor: Actor) -> Applied:
+    """Record a fact of the shop, and let what the parcels already told take effect (paid after shipping)."""
+    with transaction.atomic():
+        applied = record_fact(order, fact, actor)
+        refresh_order(order, actor=actor)
+    return applied
+
+
+@retried
+def confirm_receipt(order: Order, actor: Actor) -> Order:
+    """Take the buyer's word that the goods arrived; repeatable. Raises NotPossible before shipping and after return."""
+    with transaction.atomic():
+        order.refresh_from_db(from_queryset=Order.objects.select_for_update())
+        if order.status not in CONFIRMABLE:
+            raise NotPossible("订单还没有发货，或者已经退回、取消，不能确认收货")
+        if order.status == OrderStatus.DELIVERED:
+            lifecycle.record_still(order, kind="confirmed", occurred_at=clock.now(), actor=actor, reference="confirmed")
+        else:
+            lifecycle.move(
+                order,
+                OrderStatus.DELIVERED,
+                kind="confirmed",
+                occurred_at=clock.now(),
+                actor=actor,
+                reference="confirmed",
+            )
+    return order

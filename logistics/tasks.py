@@ -1,0 +1,65 @@
+"""The background work of logistics. Each consumer is thin, takes ids, and is safe to run twice."""
+
+from frozenshop.kernel import outbox
+from logistics import messages, polling, staleness
+from logistics.models import ProviderMessage, Shipment
+
+
+@outbox.consumer("logistics.sync_shipment", transactional=False, time_limit=60)
+def sync_shipment(effect: outbox.Effect, shipment_id: int) -> None:
+    """Ask the provider about one parcel. A parcel asked about within the floor is left for later."""
+    shipment = Shipment.objects.select_related("carrier").filter(pk=shipment_id).first()
+    if shipment is not None:
+        polling.sync(shipment, effect)
+
+
+@outbox.consumer("logistics.subscribe", transactional=False, time_limit=60)
+def subscribe(effect: outbox.Effect, shipment_id: int) -> None:
+    """Ask the provider to push what happens to one parcel."""
+    shipment = Shipment.objects.select_related("carrier").filter(pk=shipment_id).first()
+    if shipment is not None:
+        polling.subscribe(shipment, effect)
+
+
+@outbox.consumer("logistics.poll_due")
+def poll_due(slot: str) -> None:
+    """Queue questions about a bounded batch of due parcels."""
+    polling.claim_due()
+
+
+@outbox.consumer("logistics.apply_message")
+def apply_message(message_id: int) -> None:
+    """Record what one kept push reports."""
+    message = ProviderMessage.objects.select_for_update().filter(pk=message_id).first()
+    if message is not None:
+        messages.apply_message(message)
+
+
+@outbox.consumer("logistics.apply_held")
+def apply_held(waybill_no: str = "", slot: str = "") -> None:
+    """Queue the pushes that waited for one waybill to be registered, or (hourly) for any."""
+    messages.queue_held(waybill_no)
+
+
+@outbox.consumer("logistics.purge_messages", transactional=False)
+def purge_messages(effect: outbox.Effect, slot: str) -> None:
+    """Delete raw messages and call rows that are too old."""
+    messages.purge()
+
+
+@outbox.consumer("logistics.find_stale", transactional=False)
+def find_stale(effect: outbox.Effect, **payload: str) -> None:
+    """Open alerts for parcels that are silent for too long; a full batch asks for another run."""
+    full = staleness.find_stale() == staleness.BATCH
+    with effect:
+        if full:
+            outbox.enqueue("logistics.find_stale", dict(payload))
+
+
+@outbox.consumer("logistics.recheck", transactional=False)
+def recheck(effect: outbox.Effect, **payload: str) -> None:
+    """Count reports dated in the future whose time has come; a full batch asks for another run."""
+    full = staleness.recheck() == staleness.BATCH
+    with effect:
+        if full:
+            outbox.enqueue("logistics.recheck", dict(payload))
