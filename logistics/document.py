@@ -1,0 +1,305 @@
+"""The order document: the one thing that buyers, staff, the archive and webhooks read of an order.
+
+Shape: the published contract of `GET /api/orders/{order_no}`. Instants leave in Shanghai time, the consignee masked.
+"""
+
+import datetime as dt
+import json
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.core.cache import cache
+from django.db.models import Q
+
+from frozenshop.kernel import clock
+from logistics import problems
+from logistics.derivation import counts
+from logistics.models import Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent
+from orders import alerting, versions
+from orders.models import Alert, AlertKind, Order, OrderStatus
+
+logger = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+
+STEPS = (OrderStatus.PLACED, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
+WAYS_OUT = (OrderStatus.CANCELLED, OrderStatus.RETURNED, OrderStatus.REFUNDED)
+LIFETIME = dt.timedelta(seconds=versions.KEPT_SECONDS - 60)
+"""Shorter than the cache remembers which versions are out of date."""
+
+_ORDER_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TOLD = {kind: rule.buyer_message for kind, rule in alerting.KINDS.items() if rule.buyer_message}
+
+
+@dataclass(frozen=True, slots=True)
+class CachedDocument:
+    """A document as it is sent (`body`: UTF-8 JSON), with what decides who may see it."""
+
+    version: int
+    customer_id: int | None
+    phone_index: str
+    placed_at: dt.datetime
+    body: bytes
+
+    @classmethod
+    def of(cls, order: Order, document: Document) -> Self:
+        return cls(order.version, order.customer_id, order.phone_index, order.placed_at, serialise(document))
+
+
+def build(order: Order) -> Document:
+    """Return the order's document in five queries (six with the one that read `order`)."""
+    now = clock.now()
+    lines = order.lines.order_by("position")
+    history = order.events.order_by("occurred_at", "recorded_at", "id")
+    shipments = list(
+        Shipment.objects.filter(links__order=order, voided_at=None)
+        .select_related("carrier")
+        .order_by("shipped_at", "id")
+    )
+    events = _events(shipments, now)
+    return {
+        "order_no": order.order_no,
+        "status": order.status,
+        "status_label": OrderStatus(order.status).label,
+        "placed_at": clock.isoformat(order.placed_at),
+        "total_fen": order.total_fen,
+        "version": order.version,
+        "updated_at": clock.isoformat(order.updated_at),
+        "consignee": _consignee(order),
+        "lines": [
+            {
+                "sku": line.sku,
+                "name": line.name,
+                "quantity": line.quantity,
+                "unit_price_fen": line.unit_price_fen,
+                "temperature_class": line.temperature_class,
+            }
+            for line in lines
+        ],
+        "milestones": _milestones(order),
+        "history": [
+            {
+                "from": event.from_status,
+                "to": event.to_status,
+                "occurred_at": clock.isoformat(event.occurred_at),
+                "recorded_at": clock.isoformat(event.recorded_at),
+                "source": event.source,
+            }
+            for event in history
+        ],
+        "shipments": [_shipment(shipment, events[shipment.pk], now) for shipment in shipments],
+        "alerts": _alerts(_open_alerts({order.pk: shipments})[order.pk]),
+        "archived": False,
+    }
+
+
+def unmask(document: Document, order: Order) -> Document:
+    """Return the document with the consignee in full: only for who may see it, and recorded by the caller."""
+    consignee = order.open_consignee()
+    place = "" if consignee.city.startswith(consignee.province) else consignee.province
+    address = f"{place}{consignee.city}{consignee.district}{consignee.address}"
+    return document | {"consignee": {"name": consignee.name, "phone": consignee.phone, "address": address}}
+
+
+def without_prices(document: Document) -> Document:
+    """Return the document for a buyer who sees it by phone alone: who sent the goods keeps what they cost."""
+    lines = [line | {"unit_price_fen": None} for line in document["lines"]]
+    return document | {"total_fen": None, "lines": lines}
+
+
+def summaries(orders: Sequence[Order]) -> list[Document]:
+    """Return what lists show of the orders, in their order, in two queries."""
+    shipments: dict[int, list[Shipment]] = {order.pk: [] for order in orders}
+    links = ShipmentOrder.objects.filter(order_id__in=list(shipments), shipment__voided_at=None)
+    for link in links.select_related("shipment__carrier").order_by("shipment__shipped_at", "shipment_id"):
+        shipments[link.order_id].append(link.shipment)
+    alerts = _open_alerts(shipments)
+    now = clock.now()
+    return [_summary(order, shipments[order.pk], alerts[order.pk], now) for order in orders]
+
+
+def serialise(document: Document) -> bytes:
+    """Return the document as it travels."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read_document(order_no: str, *, known_version: int | None = None) -> CachedDocument | None:
+    """Return the document from the cache, or build and keep it; None if there is no such order.
+
+    `known_version` is the version that the database has now: pass it where the cache is this process's own, which
+    other processes can't tell of their changes.
+    """
+    found = cached_document(order_no)
+    if found is not None and known_version in (None, found.version):
+        return found
+    order = Order.objects.filter(order_no=order_no).first() if _ORDER_NO.fullmatch(order_no) else None
+    return None if order is None else store(order, build(order))
+
+
+def cached_document(order_no: str) -> CachedDocument | None:
+    """Return the kept document unless it is known to be out of date: one round trip."""
+    if not _ORDER_NO.fullmatch(order_no):
+        return None
+    key, lowest = _cache_key(order_no), versions.cache_key(order_no)
+    try:
+        found = cache.get_many([key, lowest])
+    except Exception:  # A cache that is down costs time, not answers.
+        logger.warning("document cache was not readable", exc_info=True)
+        return None
+    entry = found.get(key)
+    if entry is None or entry["version"] < found.get(lowest, 0):
+        return None
+    return CachedDocument(
+        entry["version"],
+        entry["customer_id"],
+        entry["phone_index"],
+        dt.datetime.fromisoformat(entry["placed_at"]),
+        entry["body"].encode(),
+    )
+
+
+def store(order: Order, document: Document) -> CachedDocument:
+    """Keep a document that was just built from `order`, and return it."""
+    kept = CachedDocument.of(order, document)
+    entry = {
+        "version": kept.version,
+        "customer_id": kept.customer_id,
+        "phone_index": kept.phone_index,
+        "placed_at": kept.placed_at.isoformat(),
+        "body": kept.body.decode(),
+    }
+    try:
+        cache.set(_cache_key(order.order_no), entry, timeout=LIFETIME.total_seconds())
+    except Exception:
+        logger.warning("document was not cached", exc_info=True)
+    return kept
+
+
+def _cache_key(order_no: str) -> str:
+    return f"doc:{order_no}"
+
+
+def _consignee(order: Order) -> dict[str, str]:
+    if not order.consignee_sealed:
+        return {"name": "", "phone": "", "address": ""}
+    return order.open_consignee().masked()
+
+
+def _milestones(order: Order) -> list[dict[str, Any]]:
+    reached: list[tuple[OrderStatus, dt.datetime | None]] = [(s, getattr(order, f"{s.value}_at")) for s in STEPS]
+    ways_out = [(s, getattr(order, f"{s.value}_at")) for s in WAYS_OUT]
+    reached += [(s, instant) for s, instant in ways_out if instant is not None]
+    return [{"status": s.value, "label": s.label, "occurred_at": clock.isoformat(instant)} for s, instant in reached]
+
+
+def _events(shipments: Sequence[Shipment], now: dt.datetime) -> Mapping[int, list[TrackingEvent]]:
+    """Return each shipment's scans that count, newest first; a scan that came with and without a code shows once."""
+    by_id = {shipment.pk: shipment for shipment in shipments}
+    shown: dict[int, list[TrackingEvent]] = defaultdict(list)
+    coded: set[tuple[int, dt.datetime, str]] = set()
+    rows = TrackingEvent.objects.filter(shipment_id__in=list(by_id), overall=False)
+    for event in sorted(rows, key=lambda event: (event.code == "", event.pk)):
+        told = (event.shipment_id, event.occurred_at, event.text)
+        shipped_at = by_id[event.shipment_id].shipped_at
+        if (event.code or told not in coded) and counts(event.occurred_at, shipped_at=shipped_at, now=now):
+            shown[event.shipment_id].append(event)
+            coded.add(told)
+    for events in shown.values():
+        events.sort(key=lambda event: (event.occurred_at, event.key), reverse=True)
+    return shown
+
+
+def _shipment(shipment: Shipment, events: Iterable[TrackingEvent], now: dt.datetime) -> dict[str, Any]:
+    return {
+        "carrier": {
+            "code": shipment.carrier.code,
+            "name": shipment.carrier.name,
+            "phone": shipment.carrier.phone,
+        },
+        "waybill_no": shipment.waybill_no,
+        "status": shipment.status,
+        "status_label": ShipmentStatus(shipment.status).label,
+        "location": shipment.location,
+        "eta": _eta(shipment, now),
+        "last_event_at": clock.isoformat(shipment.last_event_at),
+        "stale": shipment.stale_since is not None,
+        "checked_at": clock.isoformat(shipment.checked_at),
+        "events": [
+            {
+                "occurred_at": clock.isoformat(event.occurred_at),
+                "status": event.status,
+                "description": event.text,
+                "location": event.location,
+            }
+            for event in events
+        ],
+    }
+
+
+def _eta(shipment: Shipment, now: dt.datetime) -> dict[str, Any] | None:
+    """An interval that has passed predicts nothing any more."""
+    if shipment.eta_latest is None or shipment.eta_latest < now:
+        return None
+    return {
+        "earliest": clock.isoformat(shipment.eta_earliest),
+        "latest": clock.isoformat(shipment.eta_latest),
+        "confidence": shipment.eta_confidence,
+        "basis": shipment.eta_basis,
+    }
+
+
+def _open_alerts(shipments: Mapping[int, Sequence[Shipment]]) -> Mapping[int, list[Alert]]:
+    """Return each order's open alerts that the buyer is told of, its boxes' included, oldest first."""
+    of_subject: dict[str, list[int]] = defaultdict(list)
+    for order_id, boxes in shipments.items():
+        for shipment in boxes:
+            of_subject[problems.subject(shipment)].append(order_id)
+    keys = [f"{kind.value}:{subject}" for subject in of_subject for kind in _TOLD]
+    mine = Q(order_id__in=list(shipments), kind__in=list(_TOLD))
+    rows = Alert.objects.filter(mine | Q(open_key__in=keys) if keys else mine, resolved_at=None)
+    found: dict[int, list[Alert]] = defaultdict(list)
+    for alert in sorted(rows, key=lambda alert: (alert.opened_at, alert.pk)):
+        owners = of_subject.get(alert.subject) or [alert.order_id or 0]
+        for order_id in owners:
+            found[order_id].append(alert)
+    return found
+
+
+def _alerts(alerts: Iterable[Alert]) -> list[dict[str, Any]]:
+    oldest: dict[str, Alert] = {}
+    for alert in alerts:
+        oldest.setdefault(alert.kind, alert)
+    return [
+        {"kind": kind, "message": _TOLD[AlertKind(kind)], "since": clock.isoformat(alert.opened_at)}
+        for kind, alert in oldest.items()
+    ]
+
+
+def _summary(order: Order, shipments: Sequence[Shipment], alerts: Sequence[Alert], now: dt.datetime) -> Document:
+    predicted = [shipment for shipment in shipments if shipment.eta_latest is not None]
+    last = max(predicted, key=lambda shipment: (shipment.eta_latest, shipment.pk), default=None)
+    return {
+        "order_no": order.order_no,
+        "status": order.status,
+        "status_label": OrderStatus(order.status).label,
+        "placed_at": clock.isoformat(order.placed_at),
+        "total_fen": order.total_fen,
+        "updated_at": clock.isoformat(order.updated_at),
+        "lines_summary": order.lines_summary,
+        "shipments": [
+            {
+                "carrier": {"code": shipment.carrier.code, "name": shipment.carrier.name},
+                "waybill_no": shipment.waybill_no,
+                "status": shipment.status,
+                "status_label": ShipmentStatus(shipment.status).label,
+                "location": shipment.location,
+            }
+            for shipment in shipments
+        ],
+        "eta": _eta(last, now) if last else None,
+        "alert_count": len({alert.kind for alert in alerts}),
+    }
