@@ -1,0 +1,112 @@
+"""The store that web processes share for limits and nonces: Redis, asked in one round trip, and its absence.
+
+After a failure Redis is left alone for a moment, so that a request doesn't wait for a dead server each time.
+The store knows when it was born: when it was first asked after it was started, emptied, failed over to, or missed by
+a process. It remembers nothing of the time before.
+"""
+
+import functools
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from redis import Redis
+from redis import exceptions as redis_errors
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+if TYPE_CHECKING:
+    from redis.commands.core import Script
+
+TIMEOUT_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
+_UNUSABLE = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.ReadOnlyError,
+    redis_errors.OutOfMemoryError,
+    redis_errors.MasterDownError,
+    redis_errors.ClusterDownError,
+)
+
+# Stands before every script. `store_age()`: microseconds since the birth, by Redis's own clock.
+_BIRTH = """
+local birth_key, was_away = KEYS[#KEYS], ARGV[#ARGV] == '1'
+local function store_age()
+  local time = redis.call('TIME')
+  local now = time[1] * 1000000 + time[2]
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local known, born = string.match(redis.call('GET', birth_key) or '', '^(%x+) (%d+)$')
+  if known == run and not was_away then return now - tonumber(born) end
+  redis.call('SET', birth_key, run .. ' ' .. string.format('%.0f', now))
+  return 0
+end
+if was_away or redis.call('EXISTS', birth_key) == 0 then store_age() end
+"""
+
+
+class Away(Exception):
+    """Redis can't be used now. The caller goes on without it."""
+
+
+class RedisStore:
+    """Runs scripts on Redis, and remembers whether this process had to do without it."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        # A repeated command would meet the nonce that its first try has used: no retries.
+        retry = Retry(NoBackoff(), 0)
+        self.client = Redis.from_url(
+            url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=retry
+        )
+        self._prefix = prefix
+        self._scripts: dict[str, Script] = {}
+        self._lock = threading.Lock()
+        self._ask_again_at = 0.0
+        self._away_since: float | None = None
+
+    def key(self, kind: str, name: str = "") -> str:
+        """Return a key. All share a hash tag, so that one script may use several on a cluster."""
+        return f"{self._prefix}:{{admission}}:{kind}:{name}"
+
+    def run(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> int:
+        """Run a script, which may ask for `store_age()`. Raises Away."""
+        if time.monotonic() < self._ask_again_at:
+            raise Away
+        was_away = self._away_since is not None
+        try:
+            answer = self._script(script)(keys=[*keys, self.key("birth")], args=[*args, int(was_away)])
+        except _UNUSABLE as error:
+            self._lose()
+            raise Away from error
+        if was_away:
+            self._away_since = None
+        return int(answer)
+
+    def seconds_away(self) -> float:
+        """Return for how long this process has been doing without Redis."""
+        since = self._away_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def _lose(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._ask_again_at = now + PAUSE_SECONDS
+            if self._away_since is None:
+                self._away_since = now
+
+    def _script(self, text: str) -> "Script":
+        if text not in self._scripts:
+            self._scripts[text] = self.client.register_script(_BIRTH + text)
+        return self._scripts[text]
+
+
+def current() -> RedisStore | None:
+    """Return this process's store, or None where no Redis is configured."""
+    return _store(settings.REDIS_URL, settings.CACHES["default"].get("KEY_PREFIX", "")) if settings.REDIS_URL else None
+
+
+@functools.cache
+def _store(url: str, prefix: str) -> RedisStore:
+    return RedisStore(url, prefix)
