@@ -1,0 +1,223 @@
+"""The one rule for every list in the admin: keyset pages, nothing counted, nothing scanned."""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
+from django.core.paginator import Page, Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+from frozenshop.kernel import audit
+from frozenshop.kernel.actor import Actor, Source
+
+AFTER, BEFORE = "after", "before"
+LAST_CHARACTER = "\U0010ffff"
+PAGE_SIZE = 50
+RowT = TypeVar("RowT", bound=Model)
+
+
+def staff_actor(request: HttpRequest) -> Actor:
+    """Return the member of staff behind a request, as services want to know them."""
+    return Actor(Source.STAFF, f"staff:{request.user.pk}")
+
+
+def record_act(
+    request: HttpRequest, action: str, subject: str = "", *, reason: str = "", details: dict[str, Any] | None = None
+) -> None:
+    """Put an act of a member of staff into the audit."""
+    address = str(request.META.get("REMOTE_ADDR", ""))[:45]
+    audit.record(staff_actor(request), action, subject[:150], reason=reason[:500], details=details, address=address)
+
+
+def encode_cursor(row: Model, keys: Sequence[str]) -> str:
+    """Return a row's place in its list, fit for an address."""
+    values = [str(getattr(row, key.lstrip("-"))) for key in keys]
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, model: type[Model], keys: Sequence[str]) -> list[Any]:
+    """Return the key values of a cursor. Raises IncorrectLookupParameters if it is none of ours."""
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != len(keys):
+            raise ValueError(cursor)
+        fields = [model._meta.get_field(key.lstrip("-")) for key in keys]
+        return [field.to_python(str(value)) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
+    except (ValueError, ValidationError) as error:
+        raise IncorrectLookupParameters(error) from error
+
+
+def beyond(keys: Sequence[str], values: Sequence[Any], *, backwards: bool) -> Q:
+    """Return the condition for rows that come after (or before) the key values in the order of `keys`."""
+    descending = keys[0].startswith("-") != backwards
+    comparison = "lt" if descending else "gt"
+    condition, equal = Q(), Q()
+    for key, value in zip(keys, values, strict=True):
+        name = key.lstrip("-")
+        condition |= equal & Q((f"{name}__{comparison}", value))
+        equal &= Q((name, value))
+    # Implied by the rest; written out because the database makes one range of it.
+    return Q((f"{keys[0].lstrip('-')}__{comparison}e", values[0])) & condition
+
+
+class KeysetChangeList(ChangeList):
+    """A page is found by the key of its neighbour: no COUNT, no OFFSET, no sorting by other columns."""
+
+    model_admin: "BaseAdmin[Any]"
+    older_query: str | None = None
+    newer_query: str | None = None
+    note = ""
+
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        found = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name not in (AFTER, BEFORE)}
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """Take only what declared filters understand: a made-up lookup in the address scans nothing."""
+        specs, has_specs, _unclaimed, _duplicates, active = super().get_filters(request)
+        return specs, has_specs, {}, False, active
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        return list(self.model_admin.get_keyset(request))
+
+    def get_query_string(self, new_params: dict[str, Any] | None = None, remove: Sequence[str] | None = None) -> str:
+        kept = self.filter_params
+        self.filter_params = {name: value for name, value in kept.items() if name not in (AFTER, BEFORE)}
+        try:
+            return super().get_query_string(new_params, remove)
+        finally:
+            self.filter_params = kept
+
+    def get_results(self, request: HttpRequest) -> None:
+        keys = self.model_admin.get_keyset(request)
+        before, after = request.GET.get(BEFORE), request.GET.get(AFTER)
+        backwards = bool(before)
+        queryset = self.queryset
+        if cursor := before or after:
+            queryset = queryset.filter(beyond(keys, decode_cursor(cursor, self.model, keys), backwards=backwards))
+        if backwards:
+            queryset = queryset.reverse()
+        rows = list(queryset[: self.list_per_page + 1])
+        more, rows = len(rows) > self.list_per_page, rows[: self.list_per_page]
+        if backwards:
+            rows.reverse()
+        if rows and (more or backwards):
+            self.older_query = self.get_query_string({AFTER: encode_cursor(rows[-1], keys)})
+        if rows and (after if not backwards else more):
+            self.newer_query = self.get_query_string({BEFORE: encode_cursor(rows[0], keys)})
+        self.result_list = self.model_admin.prepare_rows(rows)  # type: ignore[assignment]
+        self.result_count = len(rows)
+        self.note = getattr(request, "search_note", "")
+        self.show_full_result_count = self.can_show_all = self.multi_page = False
+        self.show_admin_actions = bool(rows)
+        self.full_result_count = None  # type: ignore[assignment]
+
+
+class UncountedPaginator(Paginator[Any]):
+    """The first page and no more, for autocomplete: who needs more types more."""
+
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        return len(self.object_list[: self.per_page])
+
+    def page(self, number: int | str) -> Page[Any]:
+        return Page(self.object_list[: self.per_page], 1, self)  # type: ignore[arg-type]
+
+
+class BaseAdmin(admin.ModelAdmin[RowT]):
+    """What every list of the back office keeps to. Statuses and histories are read here and changed by actions only.
+
+    `keyset`: the fields that order the list, all in one direction, unique together, never null, served by an index.
+    `search_fields`: each `=field` (exact) or `^field` (prefix); nothing else is offered.
+    """
+
+    keyset: Sequence[str] = ("-id",)
+    list_per_page = PAGE_SIZE
+    list_max_show_all = 0
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    sortable_by = ()
+    paginator = UncountedPaginator
+    actions: Any = ()
+
+    def get_keyset(self, request: HttpRequest) -> Sequence[str]:
+        return self.keyset
+
+    def prepare_rows(self, rows: list[RowT]) -> list[RowT]:
+        """Attach to one page of rows what its columns show, in a constant number of queries."""
+        return rows
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return KeysetChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[RowT], search_term: str
+    ) -> tuple[QuerySet[RowT], bool]:
+        term = search_term.strip()
+        condition = Q()
+        for name in self.get_search_fields(request) if term else ():
+            column = name[1:]
+            if name.startswith("^"):
+                condition |= Q((f"{column}__gte", term), (f"{column}__lt", term + LAST_CHARACTER))
+            else:
+                condition |= Q((column, term))
+        return queryset.filter(condition), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.POST.get("select_across", "0") != "0":
+            request.POST = _without_select_across(request.POST)  # type: ignore[assignment]
+        return super().changelist_view(request, extra_context)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the declared actions; bulk deletion isn't one of them, and there are none in a popup."""
+        return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
+
+    def save_model(self, request: HttpRequest, obj: RowT, form: Any, change: bool) -> None:
+        """Write only what the form changed, so that a counter that moved meanwhile isn't put back."""
+        obj.save(update_fields=form.changed_data if change else None)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        record_act(request, f"{self.opts.model_name}.added", f"{self.opts.model_name}:{obj.pk}")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        fields = [name for part in message if isinstance(part, dict) for name in _changed_fields(part)]
+        record_act(
+            request, f"{self.opts.model_name}.changed", f"{self.opts.model_name}:{obj.pk}", details={"fields": fields}
+        )
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[RowT]) -> Any:
+        for row in queryset:
+            record_act(request, f"{self.opts.model_name}.deleted", f"{self.opts.model_name}:{row.pk}")
+        return super().log_deletions(request, queryset)
+
+
+class ReadOnlyAdmin(BaseAdmin[RowT]):
+    """A list that is looked at; what may be done to its rows is an action."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: RowT | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: RowT | None = None) -> bool:
+        """Allow a list's actions by the right to change; a single row has no form to save."""
+        return obj is None and super().has_change_permission(request)
+
+
+def _without_select_across(data: QueryDict) -> QueryDict:
+    changed = data.copy()
+    changed["select_across"] = "0"
+    return changed
+
+
+def _changed_fields(part: dict[str, Any]) -> list[str]:
+    return [str(name) for name in part.get("changed", {}).get("fields", [])]

@@ -1,0 +1,153 @@
+"""Carriers, shipments, and what passed between us and the providers (metadata, never the sealed bodies)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from frozenshop.kernel import outbox
+from frozenshop.kernel.changelist import BaseAdmin, ReadOnlyAdmin, record_act
+from frozenshop.kernel.clock import shanghai
+from logistics.models import (
+    Carrier,
+    ProviderCall,
+    ProviderMessage,
+    ProviderState,
+    Shipment,
+    ShipmentStatus,
+    UnknownCode,
+)
+
+
+def _clock(instant: datetime) -> str:
+    return f"{shanghai(instant):%m-%d %H:%M}"
+
+
+@admin.register(Carrier)
+class CarrierAdmin(BaseAdmin[Carrier]):
+    keyset = ("code",)
+    list_display = ("code", "name", "phone", "cold_chain", "kdniao_code", "kuaidi100_code", "enabled")
+    list_filter = ("enabled", "cold_chain")
+    search_fields = ("=code", "^name")
+    search_help_text = "编码，或名称开头"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Carrier | None = None) -> tuple[str, ...]:
+        """Our code is stable for ever once given."""
+        return ("code",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Carrier | None = None) -> bool:
+        return False
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
+    keyset = ("-shipped_at", "-id")
+    list_display = (
+        "waybill_no",
+        "carrier",
+        "status",
+        "location",
+        "shipped_at",
+        "last_event_at",
+        "checked_at",
+        "voided",
+    )
+    list_filter = ("status",)
+    list_select_related = ("carrier",)
+    search_fields = ("=waybill_no",)
+    search_help_text = "完整运单号"
+    actions = ("sync",)
+    readonly_fields = ("order_links", "event_rows")
+    fields = (
+        *("carrier", "waybill_no", "generation", "order_links", "status", "status_code", "status_at", "location"),
+        *("shipped_at", "picked_up_at", "delivered_at", "returned_at", "last_event_at", "event_count"),
+        *("eta_earliest", "eta_latest", "eta_confidence", "next_poll_at", "checked_at", "subscribed_at"),
+        *("stale_after", "voided_at", "void_reason", "event_rows"),
+    )
+
+    def get_keyset(self, request: HttpRequest) -> Sequence[str]:
+        """Follow the index: a status is listed by its own instant; without trace there is none yet."""
+        status = request.GET.get("status__exact", "")
+        return ("-status_at", "-id") if status and status != ShipmentStatus.NO_TRACE else self.keyset
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:
+        rows = super().get_queryset(request)
+        return rows.filter(status_at__isnull=False) if self.get_keyset(request) != self.keyset else rows
+
+    @admin.display(description="已作废", boolean=True)
+    def voided(self, shipment: Shipment) -> bool:
+        return shipment.voided_at is not None
+
+    @admin.display(description="订单")
+    def order_links(self, shipment: Shipment) -> str:
+        orders = shipment.orders.all()[:20]
+        return format_html_join(
+            "、", '<a href="{}">{}</a>', ((reverse("admin:orders_order_change", args=[o.pk]), o) for o in orders)
+        )
+
+    @admin.display(description="轨迹节点（最新 100 条）")
+    def event_rows(self, shipment: Shipment) -> str:
+        events = shipment.events.order_by("-occurred_at", "-id")[:100]
+        rows = (
+            (_clock(e.occurred_at), _clock(e.recorded_at), e.get_status_display(), e.code, e.location, e.text)
+            for e in events
+        )
+        body = format_html_join("", f"<tr>{'<td>{}</td>' * 6}</tr>", rows)
+        head = format_html_join("", "<th>{}</th>", ((t,) for t in ("发生", "记录", "状态", "服务商码", "地点", "描述")))
+        return format_html("<table><tr>{}</tr>{}</table>", head, body)
+
+    @admin.action(description="立即同步所选运单", permissions=["change"])
+    def sync(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
+        ids = list(queryset.filter(voided_at=None).values_list("id", flat=True))
+        for shipment_id in ids:
+            outbox.enqueue("logistics.sync_shipment", {"shipment_id": shipment_id})
+        record_act(request, "shipment.sync", details={"ids": ids, "count": len(ids)})
+        self.message_user(request, f"已安排同步 {len(ids)} 个运单。")
+
+
+@admin.register(ProviderCall)
+class ProviderCallAdmin(ReadOnlyAdmin[ProviderCall]):
+    keyset = ("-started_at", "-id")
+    list_display = ("started_at", "provider", "operation", "waybill_no", "outcome", "elapsed_ms", "detail")
+    search_fields = ("=waybill_no",)
+    search_help_text = "完整运单号"
+
+
+@admin.register(ProviderMessage)
+class ProviderMessageAdmin(ReadOnlyAdmin[ProviderMessage]):
+    """What was said stays sealed; staff see that it came, and what became of it."""
+
+    keyset = ("-received_at", "-id")
+    list_display = ("received_at", "provider", "kind", "waybill_no", "outcome", "detail", "applied_at")
+    list_filter = ("outcome",)
+    fields = ("received_at", "provider", "kind", "waybill_no", "digest", "outcome", "detail", "applied_at")
+
+
+@admin.register(ProviderState)
+class ProviderStateAdmin(BaseAdmin[ProviderState]):
+    list_display = ("provider", "failures", "open_until", "budget_on", "calls_today", "daily_budget", "last_error")
+    readonly_fields = ("provider", "failures", "open_until", "budget_on", "calls_today", "last_error")
+    actions = ("close_breaker",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ProviderState | None = None) -> bool:
+        return False
+
+    @admin.action(description="解除熔断", permissions=["change"])
+    def close_breaker(self, request: HttpRequest, queryset: QuerySet[ProviderState]) -> None:
+        names = list(queryset.values_list("provider", flat=True))
+        ProviderState.objects.filter(provider__in=names).update(failures=0, open_until=None)
+        record_act(request, "provider.breaker_closed", details={"providers": names})
+        self.message_user(request, f"已解除熔断：{'、'.join(names)}。")
+
+
+@admin.register(UnknownCode)
+class UnknownCodeAdmin(ReadOnlyAdmin[UnknownCode]):
+    list_display = ("provider", "code", "count", "sample", "first_seen_at", "last_seen_at")
+    list_filter = ("provider",)
