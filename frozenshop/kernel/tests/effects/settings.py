@@ -1,0 +1,12 @@
+"""The settings of the processes under test: the kernel and this app alone."""
+
+from tests.settings import *  # noqa: F403
+
+INSTALLED_APPS = [
+    "frozenshop.kernel",
+    "frozenshop.kernel.tests.effects.apps.EffectsConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django_celery_beat",
+]
+ROOT_URLCONF = "frozenshop.kernel.tests.effects"
