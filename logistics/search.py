@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -34,7 +35,7 @@ class Found:
     orders: QuerySet[Order]
 
     @property
-    def ids(self) -> QuerySet[Order, dict[str, int]]:
+    def ids(self) -> QuerySet[Order, Any]:
         """The orders as a subquery, for `pk__in` of another queryset."""
         return self.orders.order_by().values("pk")
 
