@@ -1,8 +1,27 @@
-"""The staff's admin site."""
+"""The staff's admin site: Django's own, with the day's work on its index page and the batch view beside it."""
+
+from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path
 
 
 class StaffSite(AdminSite):
     site_header = site_title = "冻品订单跟踪"
     index_title = "今日工作"
+    index_template = "backoffice/index.html"
+    site_url = None
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        from frozenshop.backoffice.batch import batch_view
+
+        return [path("batch/", self.admin_view(batch_view), name="batch"), *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().each_context(request), "may_batch": request.user.has_perm("orders.view_order")}
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from frozenshop.backoffice.dashboard import tiles
+
+        return super().index(request, {"tiles": tiles(request), **(extra_context or {})})

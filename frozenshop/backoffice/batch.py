@@ -1,0 +1,150 @@
+"""Many orders at once: look them up by their numbers, and act on those that were ticked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, prefetch_related_objects
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from frozenshop.backoffice import wording
+from frozenshop.backoffice.batch_actions import BATCH_ACTIONS, Outcome
+from frozenshop.backoffice.batch_input import MAX_NUMBERS, read_file, read_numbers, read_ship_rows
+from frozenshop.backoffice.export import csv_response
+from frozenshop.backoffice.order_actions import CHANGE, FACTS
+from frozenshop.kernel.errors import Problem
+from logistics.models import Shipment, ShipmentOrder
+from orders.models import Alert, Order
+
+EXPORT = "orders.export_order"
+
+
+@dataclass(slots=True)
+class Row:
+    """One order, the numbers by which it was found, and what the table says of it."""
+
+    order: Order
+    found_by: list[str] = field(default_factory=list)
+
+    @property
+    def shipments(self) -> list[Shipment]:
+        return [link.shipment for link in self.order.shipment_links.all() if link.shipment.voided_at is None]
+
+    @property
+    def status(self) -> str:
+        return wording.order_label(self.order)
+
+    @property
+    def parcels(self) -> list[tuple[Shipment, str]]:
+        return [(shipment, wording.shipment_label(shipment)) for shipment in self.shipments]
+
+    @property
+    def last_event(self) -> str:
+        return wording.clock(max((s.last_event_at for s in self.shipments if s.last_event_at), default=None), "")
+
+    @property
+    def silence(self) -> str:
+        quiet = wording.silence(self.shipments)
+        return wording.duration(quiet) if quiet else ""
+
+    @property
+    def alerts(self) -> list[str]:
+        return [wording.alert_label(alert) for alert in self.order.alerts.all()]
+
+
+def batch_view(request: HttpRequest) -> HttpResponse:
+    """Show the form, the table of what was found, and how each row of an action went."""
+    if not request.user.has_perm("orders.view_order"):
+        raise PermissionDenied
+    numbers = _numbers(request)
+    rows, missing = look_up(numbers)
+    outcomes: list[Outcome] = []
+    name = request.POST.get("action", "")
+    if request.method == "POST" and name:
+        ticked = set(request.POST.getlist("order"))
+        chosen = [row for row in rows if str(row.order.pk) in ticked]
+        if name == "export":
+            if not request.user.has_perm(EXPORT):
+                raise PermissionDenied
+            return csv_response(request, chosen)
+        outcomes = _act(request, name, [row.order for row in chosen])
+        rows, missing = look_up(numbers)
+    context = {
+        **admin.site.each_context(request),
+        "title": "批量查询与处理",
+        "numbers": "\n".join(numbers),
+        "rows": rows,
+        "missing": missing,
+        "outcomes": outcomes,
+        "done": sum(outcome.ok for outcome in outcomes),
+        "ship_rows": request.POST.get("ship_rows", "") if any(not outcome.ok for outcome in outcomes) else "",
+        "facts": [(fact.value, label) for fact, label in FACTS.items()],
+        "may_change": request.user.has_perm(CHANGE),
+        "may_export": request.user.has_perm(EXPORT),
+        "asked": request.method == "POST",
+    }
+    return TemplateResponse(request, "backoffice/batch.html", context)
+
+
+def look_up(numbers: list[str]) -> tuple[list[Row], list[str]]:
+    """Return the orders that bear these numbers or travel under them, in the order given, and the numbers of none.
+
+    The number of queries doesn't depend on how many there are.
+    """
+    if not numbers:
+        return [], []
+    by_number = {order.order_no: [order] for order in Order.objects.filter(order_no__in=numbers)}
+    links = ShipmentOrder.objects.filter(shipment__waybill_no__in=numbers).select_related("order", "shipment")
+    for link in links.order_by("id"):
+        by_number.setdefault(link.shipment.waybill_no, []).append(link.order)
+    rows: dict[int, Row] = {}
+    for number in numbers:
+        for order in by_number.get(number, ()):
+            row = rows.setdefault(order.pk, Row(order))
+            if number not in row.found_by:
+                row.found_by.append(number)
+    _attach(row.order for row in rows.values())
+    return list(rows.values()), [number for number in numbers if number not in by_number]
+
+
+def _attach(orders: Iterable[Order]) -> None:
+    links = ShipmentOrder.objects.select_related("shipment__carrier").order_by("id")
+    alerts = Alert.objects.filter(resolved_at=None).order_by("severity", "due_at")
+    prefetch_related_objects(list(orders), Prefetch("shipment_links", links), Prefetch("alerts", alerts))
+
+
+def _numbers(request: HttpRequest) -> list[str]:
+    if request.method != "POST":
+        return []
+    text = request.POST.get("numbers", "")
+    try:
+        if upload := request.FILES.get("file"):
+            text += "\n" + read_file(upload)  # type: ignore[arg-type]
+    except Problem as problem:
+        messages.error(request, wording.problem_text(problem))
+    numbers = read_numbers(text)
+    if not numbers:
+        numbers = [
+            row.order_no for row in read_ship_rows(request.POST.get("ship_rows", "")) if not isinstance(row, str)
+        ]
+    if len(numbers) > MAX_NUMBERS:
+        messages.warning(request, f"一次最多 {MAX_NUMBERS} 个，共 {len(numbers)} 个，只取了前 {MAX_NUMBERS} 个。")
+    return list(dict.fromkeys(numbers))[:MAX_NUMBERS]
+
+
+def _act(request: HttpRequest, name: str, chosen: list[Order]) -> list[Outcome]:
+    action: Any = BATCH_ACTIONS.get(name)
+    if action is None:
+        messages.error(request, "没有这个操作")
+        return []
+    if not request.user.has_perm(CHANGE):
+        raise PermissionDenied
+    try:
+        outcomes: list[Outcome] = action(request, chosen)
+    except Problem as problem:
+        messages.error(request, wording.problem_text(problem))
+        return []
+    return outcomes

@@ -1,0 +1,54 @@
+"""The numbers of the index page: bounded, and each the door to its list."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from frozenshop.backoffice.worklists import COUNTED_TO, WORKLISTS
+from frozenshop.kernel.models import OutboxMessage
+from orders.models import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    label: str
+    remark: str
+    tone: str
+    count: int
+    url: str
+
+    @property
+    def shown(self) -> str:
+        return f"{COUNTED_TO - 1}+" if self.count >= COUNTED_TO else str(self.count)
+
+
+def tiles(request: HttpRequest) -> list[Tile]:
+    """Return the tiles that this person may follow."""
+    shown: list[Tile] = []
+    if request.user.has_perm("orders.view_order"):
+        orders = reverse("admin:orders_order_changelist")
+        shown += [
+            Tile(work.label, work.remark, work.tone, work.bounded_count(), f"{orders}?todo={work.key}")
+            for work in WORKLISTS.values()
+        ]
+    if request.user.has_perm("orders.view_alert"):
+        alerts, url = Alert.objects.filter(resolved_at=None), reverse("admin:orders_alert_changelist")
+        trouble = alerts.filter(kind="provider_trouble")
+        shown.append(Tile("全部待处理预警", "按级别和期限排队", "warm", _bounded(alerts), url))
+        shown.append(
+            Tile("服务商故障", "查询失败、熔断或额度用尽", "bad", _bounded(trouble), f"{url}?kind=provider_trouble")
+        )
+    if request.user.has_perm("kernel.view_outboxmessage"):
+        dead = OutboxMessage.objects.filter(status=OutboxMessage.Status.DEAD)
+        url = reverse("admin:kernel_outboxmessage_changelist")
+        shown.append(
+            Tile("失败的后台任务", "多次重试仍未成功，等人处理", "bad", _bounded(dead), f"{url}?status__exact=dead")
+        )
+    return shown
+
+
+def _bounded(rows: QuerySet[Any]) -> int:
+    return len(rows.values_list("pk")[:COUNTED_TO])

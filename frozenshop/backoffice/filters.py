@@ -1,0 +1,189 @@
+"""Filters of the lists. Each narrows by an index or within a bounded stretch of time."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils.dateparse import parse_date
+
+from frozenshop.backoffice.worklists import WORKLISTS, with_open_alert
+from frozenshop.kernel.changelist import AFTER, BEFORE
+from frozenshop.kernel.clock import now, start_of_day
+from logistics.models import Carrier, ShipmentOrder
+from orders.models import Alert, AlertKind, Order, OrderLine, ProductCategory
+
+SCANNED_BACK = dt.timedelta(days=90)
+
+
+class DateRangeFilter(admin.ListFilter):
+    """From and to, inclusive, as Shanghai's calendar has them."""
+
+    title = "下单日期"
+    template = "backoffice/date_range_filter.html"
+    FROM, TO = "placed_from", "placed_to"
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, list[str]], model: type[Order], model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)  # type: ignore[arg-type]
+        self.given = {name: params.pop(name, [""])[-1] for name in (self.FROM, self.TO)}
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str]:
+        return [self.FROM, self.TO]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        since, until = bounds(self.given[self.FROM], self.given[self.TO])
+        if since:
+            queryset = queryset.filter(placed_at__gte=since)
+        return queryset.filter(placed_at__lt=until) if until else queryset
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        kept = [
+            (name, value)
+            for name, values in changelist.filter_params.items()
+            if name not in (self.FROM, self.TO, AFTER, BEFORE)
+            for value in values
+        ]
+        yield {
+            "kept": kept,
+            "given": self.given,
+            "selected": any(self.given.values()),
+            "clear": changelist.get_query_string(remove=[self.FROM, self.TO]),
+        }
+
+
+def bounds(given_from: str, given_to: str) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """Return the instants from (inclusive) and until (exclusive) of two typed dates; what is no date bounds nothing."""
+    first, last = _date(given_from), _date(given_to)
+    try:
+        since = start_of_day(first) if first else None
+        until = start_of_day(last + dt.timedelta(days=1)) if last else None
+    except OverflowError:
+        return None, None
+    return since, until
+
+
+def _date(text: str) -> dt.date | None:
+    try:
+        return parse_date(text.strip())
+    except ValueError:
+        return None
+
+
+class _Choice(admin.SimpleListFilter):
+    """A filter whose nonsense values filter nothing."""
+
+    def has_output(self) -> bool:
+        return True
+
+    def chosen(self) -> str:
+        value = str(self.value() or "")
+        return value if value in {str(key) for key, _ in self.lookup_choices} else ""
+
+
+class WorklistFilter(_Choice):
+    title, parameter_name = "工作清单", "todo"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(work.key, work.label) for work in WORKLISTS.values()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return WORKLISTS[key].orders(queryset) if (key := self.chosen()) else queryset
+
+
+class CarrierFilter(_Choice):
+    title, parameter_name = "承运商", "carrier"
+    template = "backoffice/select_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Carrier.objects.filter(enabled=True).order_by("name").values_list("code", "name")[:200])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        if not (code := self.chosen()):
+            return queryset
+        sent = ShipmentOrder.objects.filter(
+            order=OuterRef("pk"), shipment__carrier__code=code, shipment__voided_at=None
+        )
+        return queryset.filter(Exists(sent), placed_at__gte=now() - SCANNED_BACK)
+
+
+class AlertKindFilter(_Choice):
+    title, parameter_name = "预警", "alert"
+    template = "backoffice/select_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(AlertKind.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return with_open_alert(kind)(queryset) if (kind := self.chosen()) else queryset
+
+
+class CategoryFilter(_Choice):
+    title, parameter_name = "商品类目", "category"
+    template = "backoffice/select_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(ProductCategory.objects.order_by("code").values_list("code", "name")[:200])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        if not (code := self.chosen()):
+            return queryset
+        held = OrderLine.objects.filter(order=OuterRef("pk"), category=code)
+        return queryset.filter(Exists(held), placed_at__gte=now() - SCANNED_BACK)
+
+
+class AlertStateFilter(_Choice):
+    """Open alerts unless something else is asked for."""
+
+    title, parameter_name = "处理状态", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("overdue", "已超期"), ("snoozed", "暂缓中"), ("resolved", "已解决")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        chosen = self.chosen()
+        if chosen == "resolved":
+            return queryset.filter(resolved_at__isnull=False)
+        queryset = queryset.filter(resolved_at=None)
+        if chosen == "overdue":
+            return queryset.filter(due_at__lt=now())
+        if chosen == "snoozed":
+            return queryset.filter(snoozed_until__gt=now())
+        return queryset.exclude(snoozed_until__gt=now())
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield (
+                {**choice, "display": "待处理"}
+                if choice["query_string"] == changelist.get_query_string(remove=[self.parameter_name])
+                else choice
+            )
+
+
+class QueueKindFilter(_Choice):
+    title, parameter_name = "类型", "kind"
+    template = "backoffice/select_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(AlertKind.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return queryset.filter(kind=kind) if (kind := self.chosen()) else queryset
+
+
+class OwnerFilter(_Choice):
+    title, parameter_name = "负责人", "owner"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("me", "我"), ("nobody", "无人认领")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        owners = {"me": request.user.pk, "nobody": None}
+        return queryset.filter(owner=owners[chosen]) if (chosen := self.chosen()) else queryset

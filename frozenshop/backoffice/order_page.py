@@ -1,0 +1,183 @@
+"""What the page of one order shows, gathered in a bounded number of queries."""
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Sum
+
+from frozenshop.backoffice import order_actions, wording
+from frozenshop.backoffice.models import OrderNote
+from frozenshop.kernel.clock import now, shanghai
+from frozenshop.kernel.models import AuditEntry
+from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder, TrackingEvent
+from orders.models import Order, OrderEvent, OrderLine, OrderStatus
+
+STEPS = (OrderStatus.PLACED, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
+WAYS_OUT = (OrderStatus.CANCELLED, OrderStatus.REFUNDED, OrderStatus.RETURNED)
+EVENTS_SHOWN = 300
+ROWS_SHOWN = 50
+KINDS = {
+    "placed": "下单",
+    "paid": "付款",
+    "shipped": "发货",
+    "in_transit": "运输",
+    "delivered": "签收",
+    "cancelled": "取消",
+    "refunded": "退款",
+    "returned": "退回",
+    "confirmed": "买家确认收货",
+    "voided": "作废运单",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    label: str
+    at: dt.datetime | None
+    reached: bool
+    way_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    shipment: Shipment
+    days: list[tuple[dt.date, list[TrackingEvent]]]
+    lines: list[str]
+    silent_for: str
+    label: str = field(default="")
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    line: OrderLine
+    shipped: int
+
+    @property
+    def remaining(self) -> int:
+        return max(self.line.quantity - self.shipped, 0)
+
+    @property
+    def price(self) -> str:
+        return wording.yuan(self.line.unit_price_fen)
+
+
+def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
+    """Return the template's variables."""
+    links = list(order.shipment_links.select_related("shipment__carrier").order_by("shipment__shipped_at", "id"))
+    lines = _lines(order, links)
+    alerts = list(order.alerts.select_related("owner").prefetch_related("notes").order_by("-opened_at")[:ROWS_SHOWN])
+    return {
+        "order": order,
+        "status_label": wording.order_label(order),
+        "steps": steps(order),
+        "facts": facts(order),
+        "timeline": timeline(order),
+        "parcels": _parcels(links),
+        "lines": lines,
+        "shippable": any(row.remaining for row in lines),
+        "open_alerts": [(alert, wording.alert_label(alert)) for alert in alerts if alert.resolved_at is None],
+        "past_alerts": [(alert, wording.alert_label(alert)) for alert in alerts if alert.resolved_at],
+        "notes": _with_names(OrderNote.objects.filter(order_no=order.order_no).order_by("-id")[:ROWS_SHOWN], "author"),
+        "acts": _with_names(
+            # Acts on an order's alerts are recorded under the alert's subject.
+            AuditEntry.objects.filter(subject__in=[order_actions.subject(order), order.order_no]).order_by("-id")[
+                :ROWS_SHOWN
+            ],
+            "actor",
+        ),
+        "consignee": wording.masked_consignee(order),
+        "offered": order_actions.offered(order, user, shipped=bool(links)),
+        "carriers": Carrier.objects.filter(enabled=True).order_by("name").values_list("code", "name"),
+        "now_local": f"{shanghai(now()):%Y-%m-%dT%H:%M}",
+    }
+
+
+def steps(order: Order) -> list[Step]:
+    """Return the five steps and the ways out that were taken; a skipped step stays without an instant."""
+    reached = {step: getattr(order, f"{step.value}_at") for step in (*STEPS, *WAYS_OUT)}
+    furthest = max((index for index, step in enumerate(STEPS) if reached[step]), default=0)
+    shown = [Step(step.label, reached[step], index <= furthest) for index, step in enumerate(STEPS)]
+    return shown + [Step(way.label, reached[way], True, way_out=True) for way in WAYS_OUT if reached[way]]
+
+
+def facts(order: Order) -> list[tuple[str, str]]:
+    """Return what else is known about the order, in words."""
+    return [
+        ("总金额", wording.yuan(order.total_fen)),
+        ("运费", wording.yuan(order.freight_fen)),
+        ("优惠", wording.yuan(order.discount_fen)),
+        ("承诺时效", wording.clock(order.promised_by)),
+        ("应发货时间", wording.clock(order.not_shipped_after)),
+        ("微信支付单号", order.transaction_id or "—"),
+        ("商户订单号", order.out_trade_no or "—"),
+        ("买家备注", order.note or "—"),
+        ("记录时间", wording.clock(order.recorded_at)),
+        ("更新时间", wording.clock(order.updated_at)),
+    ]
+
+
+def timeline(order: Order) -> list[dict[str, Any]]:
+    """Return the history, newest first, with both clocks."""
+    events = order.events.order_by("-occurred_at", "-recorded_at", "-id")[:EVENTS_SHOWN]
+    named = _with_names(events, "actor")
+    return [
+        {
+            "event": event,
+            "who": who,
+            "title": event_title(event),
+            "amount": "" if event.amount_fen is None else wording.yuan(event.amount_fen),
+        }
+        for event, who in named
+    ]
+
+
+def event_title(event: OrderEvent) -> str:
+    if event.from_status != event.to_status:
+        return f"{event.get_from_status_display()} → {event.get_to_status_display()}"
+    return f"{KINDS.get(event.kind, event.kind)}（状态不变：{event.get_to_status_display()}）"
+
+
+def _lines(order: Order, links: list[ShipmentOrder]) -> list[LineRow]:
+    live = [link.pk for link in links if link.shipment.voided_at is None]
+    sent = dict(
+        ShipmentLine.objects.filter(link_id__in=live)
+        .values_list("order_line_id")
+        .annotate(sent=Sum("quantity"))
+        .values_list("order_line_id", "sent")
+    )
+    return [LineRow(line, sent.get(line.pk, 0)) for line in order.lines.order_by("position")]
+
+
+def _parcels(links: list[ShipmentOrder]) -> list[Parcel]:
+    events: dict[int, list[TrackingEvent]] = defaultdict(list)
+    ids = [link.shipment_id for link in links]
+    for event in TrackingEvent.objects.filter(shipment_id__in=ids, overall=False).order_by("-occurred_at", "-id")[
+        :EVENTS_SHOWN
+    ]:
+        events[event.shipment_id].append(event)
+    held: dict[int, list[str]] = defaultdict(list)
+    for line in ShipmentLine.objects.filter(link__in=links).select_related("order_line"):
+        held[line.link_id].append(f"{line.order_line.name} × {line.quantity}")
+    return [_parcel(link, events[link.shipment_id], held[link.pk]) for link in links]
+
+
+def _parcel(link: ShipmentOrder, events: list[TrackingEvent], lines: list[str]) -> Parcel:
+    days = [(day, list(rows)) for day, rows in groupby(events, key=lambda event: shanghai(event.occurred_at).date())]
+    quiet = wording.silence([link.shipment])
+    silent_for = wording.duration(quiet) if quiet else ""
+    return Parcel(link.shipment, days, lines, silent_for, wording.shipment_label(link.shipment))
+
+
+def _with_names(rows: Any, attribute: str) -> list[tuple[Any, str]]:
+    """Pair each row with its actor, a member of staff by name."""
+    rows = list(rows)
+    actors = {getattr(row, attribute) for row in rows}
+    ids = [int(actor[6:]) for actor in actors if actor.startswith("staff:") and actor[6:].isdecimal()]
+    users = get_user_model().objects.in_bulk(ids) if ids else {}
+    names = {f"staff:{pk}": user.get_full_name() or user.get_username() for pk, user in users.items()}
+    return [(row, names.get(getattr(row, attribute), getattr(row, attribute))) for row in rows]

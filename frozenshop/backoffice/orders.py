@@ -1,0 +1,169 @@
+"""Orders: the list with its one search box, the page of one order, and a form to take one by hand."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+
+from frozenshop.backoffice import order_actions, order_page, wording
+from frozenshop.backoffice.filters import (
+    AlertKindFilter,
+    CarrierFilter,
+    CategoryFilter,
+    DateRangeFilter,
+    WorklistFilter,
+    bounds,
+)
+from frozenshop.backoffice.order_form import NewOrderForm, NewOrderLines, take_by_hand
+from frozenshop.kernel.changelist import BaseAdmin, staff_actor
+from frozenshop.kernel.errors import Problem
+from logistics.models import Shipment, ShipmentOrder
+from orders.contention import retried
+from orders.models import Alert, Order
+
+
+class OrderAdmin(BaseAdmin[Order]):
+    keyset = ("-placed_at", "-id")
+    list_display = (
+        *("order_no", "status_label", "placed", "consignee", "lines_summary"),
+        *("parcels", "last_event", "silence", "open_alerts"),
+    )
+    list_filter = (WorklistFilter, DateRangeFilter, "status", AlertKindFilter, CarrierFilter, CategoryFilter)
+    search_fields = ("=order_no",)
+    search_help_text = "订单号、运单号、手机号、手机尾号四位（可加姓名，如 1234 张三）、姓名"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        act = self.admin_site.admin_view(self.act_view)
+        return [path("<int:order_id>/do/<slug:name>/", act, name="orders_order_act"), *super().get_urls()]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        if not search_term.strip():
+            return queryset, False
+        from logistics.search import search_orders
+
+        since, until = bounds(request.GET.get(DateRangeFilter.FROM, ""), request.GET.get(DateRangeFilter.TO, ""))
+        found = search_orders(search_term, since=since, until=until)
+        request.search_note = found.label  # type: ignore[attr-defined]
+        return queryset.filter(pk__in=found.ids), False
+
+    def prepare_rows(self, rows: list[Order]) -> list[Order]:
+        links = ShipmentOrder.objects.select_related("shipment__carrier").order_by("id")
+        alerts = Alert.objects.filter(resolved_at=None).order_by("severity", "due_at")
+        prefetch_related_objects(rows, Prefetch("shipment_links", links), Prefetch("alerts", alerts))
+        return rows
+
+    @admin.display(description="状态")
+    def status_label(self, order: Order) -> str:
+        return wording.order_label(order)
+
+    @admin.display(description="下单时间")
+    def placed(self, order: Order) -> str:
+        return wording.clock(order.placed_at)
+
+    @admin.display(description="收件人")
+    def consignee(self, order: Order) -> str:
+        shown = wording.masked_consignee(order)
+        return format_html('{} <span class="nowrap">{}</span>', shown["name"], shown["phone"])
+
+    @admin.display(description="运单 / 承运商")
+    def parcels(self, order: Order) -> str:
+        return format_html_join(
+            "",
+            '<div class="nowrap">{} <span class="quiet">{}</span> {}</div>',
+            ((s.waybill_no, s.carrier.name, wording.shipment_label(s)) for s in _live(order)),
+        )
+
+    @admin.display(description="最近轨迹")
+    def last_event(self, order: Order) -> str:
+        return wording.short_clock(max((s.last_event_at for s in _live(order) if s.last_event_at), default=None))
+
+    @admin.display(description="静默时长")
+    def silence(self, order: Order) -> str:
+        quiet = wording.silence(_live(order))
+        return wording.duration(quiet) if quiet else "—"
+
+    @admin.display(description="预警")
+    def open_alerts(self, order: Order) -> str:
+        return format_html_join(" ", "{}", ((wording.alert_label(alert),) for alert in order.alerts.all()))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the order's page; nothing is saved here."""
+        order = self._found(request, object_id)
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        return self._page(request, order, {})
+
+    def act_view(self, request: HttpRequest, order_id: int, name: str) -> HttpResponse:
+        """Do one thing to one order. What can't be done comes back as a message."""
+        order = self._found(request, str(order_id))
+        page = reverse("admin:orders_order_change", args=[order.pk])
+        if request.method != "POST":
+            return HttpResponseRedirect(page)
+        action = order_actions.ACTIONS.get(name)
+        if action is None:
+            raise Http404
+        if not request.user.has_perm(action.permission):
+            raise PermissionDenied
+        try:
+            done = retried(action.run)(request, order)
+        except Problem as problem:
+            messages.error(request, wording.problem_text(problem))
+            return HttpResponseRedirect(page)
+        if done.revealed:
+            return self._page(request, order, {"revealed": done.revealed})
+        messages.success(request, done.message)
+        return HttpResponseRedirect(page)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Take an order by hand, by the same rules as the shop's own."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewOrderForm(request.POST or None)
+        lines = NewOrderLines(request.POST or None, prefix="lines")
+        if request.method == "POST" and form.is_valid() and lines.is_valid():
+            order = take_by_hand(form, lines, staff_actor(request))
+            if order:
+                messages.success(request, f"订单 {order.order_no} 已登记。")
+                return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
+        context = {**self.admin_site.each_context(request), "title": "手工登记订单", "opts": self.opts}
+        return TemplateResponse(request, "backoffice/order_add.html", {**context, "form": form, "lines": lines})
+
+    def _found(self, request: HttpRequest, object_id: str) -> Order:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        order = self.get_object(request, object_id)
+        if order is None:
+            raise Http404
+        return order
+
+    def _page(self, request: HttpRequest, order: Order, extra: dict[str, Any]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"订单 {order.order_no}",
+            "opts": self.opts,
+            **order_page.context(order, request.user),
+            **extra,
+        }
+        response = TemplateResponse(request, "backoffice/order.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def _live(order: Order) -> Sequence[Shipment]:
+    """Return the parcels that count; needs the prefetch of `prepare_rows`."""
+    return [link.shipment for link in order.shipment_links.all() if link.shipment.voided_at is None]

@@ -1,0 +1,68 @@
+"""The lists of work: one table from which the index page counts and by which the order list filters."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from frozenshop.kernel.clock import now, shanghai, start_of_day
+from logistics.models import ShipmentOrder, ShipmentStatus
+from orders.models import Alert, Order, OrderStatus
+
+COUNTED_TO = 100
+ACTIVE = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT)
+COMING_BACK = ("returning", "returned", "partly_returned")
+LOOK_BACK = dt.timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """`orders` narrows a queryset of orders to those that need this work, by an index."""
+
+    key: str
+    label: str
+    remark: str
+    tone: str
+    orders: Callable[[QuerySet[Order]], QuerySet[Order]]
+
+    def bounded_count(self) -> int:
+        """Return how many there are, looking no further than COUNTED_TO."""
+        return len(self.orders(Order.objects.all()).values_list("pk")[:COUNTED_TO])
+
+
+def to_ship_today(orders: QuerySet[Order]) -> QuerySet[Order]:
+    tomorrow = start_of_day(shanghai(now()).date() + dt.timedelta(days=1))
+    return orders.filter(not_shipped_after__lt=tomorrow, status=OrderStatus.PAID)
+
+
+def late(orders: QuerySet[Order]) -> QuerySet[Order]:
+    return orders.filter(status__in=ACTIVE, placed_at__gte=now() - LOOK_BACK, promised_by__lt=now())
+
+
+def in_lockers(orders: QuerySet[Order]) -> QuerySet[Order]:
+    waiting = ShipmentOrder.objects.filter(
+        shipment__status=ShipmentStatus.AWAITING_PICKUP, shipment__voided_at=None, order__isnull=False
+    )
+    return orders.filter(pk__in=waiting.values("order_id"))
+
+
+def with_open_alert(*kinds: str) -> Callable[[QuerySet[Order]], QuerySet[Order]]:
+    def narrow(orders: QuerySet[Order]) -> QuerySet[Order]:
+        open_alerts = Alert.objects.filter(resolved_at=None, kind__in=kinds, order__isnull=False)
+        return orders.filter(pk__in=open_alerts.values("order_id"))
+
+    return narrow
+
+
+WORKLISTS = {
+    work.key: work
+    for work in (
+        Worklist("to_ship", "今日待发货", "应在今天之内发出，含已超时的", "warm", to_ship_today),
+        Worklist("stale", "轨迹停滞", "超过时限没有新轨迹", "bad", with_open_alert("stale", "lost_contact")),
+        Worklist("late", "超过承诺时效", "过了承诺时间还没签收", "bad", late),
+        Worklist("lockers", "驿站待取", "冻品在驿站或柜里多待一刻就化一刻", "warm", in_lockers),
+        Worklist("problems", "派送异常", "问题件、派送未成功", "bad", with_open_alert("exception", "delivery_failed")),
+        Worklist("returned", "退回", "退回中、已退回、部分退回", "cool", with_open_alert(*COMING_BACK)),
+    )
+}
