@@ -113,7 +113,8 @@ class Verdict:
 
 def verify(checkpoint: Mapping[str, Any] | None = None) -> Verdict:
     """Walk the whole chain. With a checkpoint that `read_checkpoint` returned, a cut-off end is found too."""
-    count, head, odd_times, known = 0, "", [], ""
+    count, head, known = 0, "", ""
+    odd_times: list[int] = []
     unsealed = pending().count()
     former_sealed_at: dt.datetime | None = None
     for seal, row in _sealed_rows():

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.models import Lease
+
+NOBODY = ""
 
 
 @contextmanager
@@ -20,12 +23,13 @@ def hold(name: str, duration: dt.timedelta) -> Iterator[bool]:
         yield held
     finally:
         if held:
-            Lease.objects.filter(name=name, holder=holder).update(until=clock.now())
+            Lease.objects.filter(name=name, holder=holder).update(holder=NOBODY, until=clock.now())
 
 
 def _take(name: str, holder: str, duration: dt.timedelta) -> bool:
     now = clock.now()
-    if Lease.objects.filter(name=name, until__lte=now).update(holder=holder, until=now + duration):
+    free = Q(until__lte=now) | Q(holder=NOBODY)
+    if Lease.objects.filter(free, name=name).update(holder=holder, until=now + duration):
         return True
     if Lease.objects.filter(name=name).exists():
         return False
