@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "frozenshop.kernel.request_id.RequestIdMiddleware",
     "frozenshop.kernel.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "frozenshop.api.lane.ApiLane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -228,6 +229,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
     "EXCEPTION_HANDLER": "frozenshop.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
