@@ -33,4 +33,8 @@ from frozenshop.settings import DATABASES  # noqa: E402
 DATABASES["default"].setdefault("TEST", {})
 if "mysql" in DATABASES["default"]["ENGINE"]:
     DATABASES["default"]["TEST"]["NAME"] = "test_frozenshop" + os.environ.get("TEST_DATABASE_SUFFIX", "")
+else:
+    # A file, as in production: several connections wait for each other, where memory would refuse the second.
+    DATABASES["default"]["TEST"]["NAME"] = f"{_var}/test.sqlite3"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STATIC_ROOT = _var

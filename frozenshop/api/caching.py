@@ -1,0 +1,35 @@
+"""The cache as a help that may be away: reading finds nothing then, and writing does nothing."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.cache import cache
+
+logger = logging.getLogger(__name__)
+
+
+def get_many(keys: Sequence[str]) -> dict[str, Any]:
+    """Return what the cache holds of `keys`, in one round trip."""
+    try:
+        return dict(cache.get_many(keys))
+    except Exception:
+        logger.warning("the cache did not answer", exc_info=True)
+        return {}
+
+
+def add(key: str, value: Any, seconds: int) -> None:
+    """Keep a value that was read, unless there is one already."""
+    try:
+        cache.add(key, value, seconds)
+    except Exception:
+        logger.warning("the cache did not keep a value", exc_info=True)
+
+
+def put(key: str, value: Any, seconds: int) -> None:
+    """Keep a value that was changed."""
+    try:
+        cache.set(key, value, seconds)
+    except Exception:
+        # What is cached stays wrong for no longer than it is kept.
+        logger.error("the cache did not take a change", exc_info=True)

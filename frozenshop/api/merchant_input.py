@@ -1,0 +1,114 @@
+"""What a shop system sends beside orders: facts, parcels, withdrawals. Read strictly, refused by field."""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from orders.facts import Fact, FactType
+from orders.reading import Reader, raise_if
+
+MAX_QUANTITY = 100_000
+MAX_LINES = 200
+
+_NAME = re.compile(r"[^\x00-\x20\x7f]{1,60}")
+_WAYBILL = re.compile(r"[\x21-\x7e]{1,64}")
+_WAYBILL_RULE = "应为 64 位以内的字母、数字或符号，不含空格"
+_CARRIER_RULE = "应为承运商编码、名称或别名"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """`lines` None: all that remain."""
+
+    carrier: str
+    waybill_no: str
+    shipped_at: dt.datetime
+    lines: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """`replacement` is (carrier as written, waybill_no)."""
+
+    reason: str
+    replacement: tuple[str, str] | None
+
+
+def parse_fact(data: object) -> Fact:
+    """Read `{"type","occurred_at","reference","amount_fen"?}`. Raises Invalid."""
+    errors: dict[str, str] = {}
+    reader = Reader(data, errors)
+    raise_if(errors)
+    reader.known(("type", "occurred_at", "reference", "amount_fen"))
+    kind = reader.text("type", 20)
+    if kind and kind not in FactType.values:
+        reader.refuse("type", f"应为 {'、'.join(FactType.values)} 之一")
+    occurred_at = _required_instant(reader, "occurred_at")
+    reference = reader.text("reference", 100)
+    amount_fen = reader.fen("amount_fen")
+    raise_if(errors)
+    return Fact(FactType(kind), occurred_at, reference, amount_fen)
+
+
+def parse_parcel(data: object) -> Parcel:
+    """Read `{"carrier_code","waybill_no","shipped_at","lines"?}`. Raises Invalid."""
+    errors: dict[str, str] = {}
+    reader = Reader(data, errors)
+    raise_if(errors)
+    reader.known(("carrier_code", "waybill_no", "shipped_at", "lines"))
+    parcel = Parcel(
+        carrier=_required_key(reader, "carrier_code", _NAME, _CARRIER_RULE),
+        waybill_no=_required_key(reader, "waybill_no", _WAYBILL, _WAYBILL_RULE),
+        shipped_at=_required_instant(reader, "shipped_at"),
+        lines=_lines(reader) if reader.given("lines") else None,
+    )
+    raise_if(errors)
+    return parcel
+
+
+def parse_withdrawal(data: object) -> Withdrawal:
+    """Read `{"reason","replacement"?: {"carrier_code","waybill_no"}}`. Raises Invalid."""
+    errors: dict[str, str] = {}
+    reader = Reader(data, errors)
+    raise_if(errors)
+    reader.known(("reason", "replacement"))
+    reason = reader.text("reason", 200)
+    replacement = None
+    if reader.given("replacement"):
+        other = reader.child("replacement")
+        other.known(("carrier_code", "waybill_no"))
+        replacement = (
+            _required_key(other, "carrier_code", _NAME, _CARRIER_RULE),
+            _required_key(other, "waybill_no", _WAYBILL, _WAYBILL_RULE),
+        )
+    raise_if(errors)
+    return Withdrawal(reason, replacement)
+
+
+def _lines(reader: Reader) -> dict[str, int]:
+    lines: Any = reader.values["lines"]
+    if not isinstance(lines, list) or not 1 <= len(lines) <= MAX_LINES:
+        reader.refuse("lines", f"应为 1–{MAX_LINES} 条 {{sku, quantity}}")
+        return {}
+    quantities: dict[str, int] = {}
+    for index, line in enumerate(lines):
+        row = Reader(line, reader.errors, f"lines.{index}")
+        row.known(("sku", "quantity"))
+        sku = row.text("sku", 64)
+        quantity = row.number("quantity", range(1, MAX_QUANTITY + 1), f"应为 1–{MAX_QUANTITY} 的整数")
+        quantities[sku] = quantities.get(sku, 0) + quantity
+    return quantities
+
+
+def _required_instant(reader: Reader, name: str) -> dt.datetime:
+    instant = reader.instant(name)
+    if instant is None:
+        reader.refuse(name, "必填")
+    return instant or dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+def _required_key(reader: Reader, name: str, pattern: re.Pattern[str], rule: str) -> str:
+    if not reader.given(name):
+        reader.refuse(name, "必填")
+    return reader.key(name, pattern, rule) or ""

@@ -1,0 +1,64 @@
+"""Logging in and out, and the phone."""
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from frozenshop.api import sessions
+from frozenshop.api.bodies import read_object, text_field
+from frozenshop.api.replies import no_content, reply
+from frozenshop.api.views.base import BuyerView, JsonView
+from frozenshop.kernel import clock, throttling
+from frozenshop.kernel.errors import Invalid, RateLimited
+from notifications.wechat import client as wechat
+from orders import access
+from orders.consignee import mask_phone
+from orders.models import Customer
+
+# One address may be a whole office or a carrier's gateway; this only keeps one machine from using up WeChat's patience.
+LOGIN_RATE, LOGIN_BURST = 20.0, 400
+
+_FIELDS = frozenset({"code", "phone", "sms_code"})
+
+
+class LoginView(JsonView):
+    def post(self, request: Request) -> HttpResponse:
+        code = _wechat_code(request)
+        wait = throttling.hit(f"login:{request.META.get('REMOTE_ADDR', '')}", rate=LOGIN_RATE, burst=LOGIN_BURST)
+        if wait is not None:
+            raise RateLimited(retry_after=wait)
+        customer, _ = Customer.objects.get_or_create(openid=wechat.code_to_session(code).openid)
+        login = sessions.start(customer)
+        return reply(
+            {
+                "token": login.token,
+                "sign_secret": login.sign_secret,
+                "expires_in": login.expires_in,
+                "server_time": int(clock.now().timestamp()),
+            }
+        )
+
+
+class LogoutView(BuyerView):
+    def post(self, request: Request) -> HttpResponse:
+        sessions.revoke(self.buyer)
+        return no_content()
+
+
+class PhoneView(BuyerView):
+    def post(self, request: Request) -> HttpResponse:
+        code = _wechat_code(request)
+        customer = Customer.objects.get(pk=self.buyer.customer_id)
+        phone = wechat.phone_number(code, customer.openid)
+        former = access.customer_of_phone(phone)
+        access.bind_phone(customer, phone, clock.now())
+        sessions.phone_moved(customer)
+        if former is not None and former != customer:
+            sessions.phone_moved(former)
+        return reply({"phone": mask_phone(phone)})
+
+
+def _wechat_code(request: Request) -> str:
+    data = read_object(request._request.body, only=_FIELDS)
+    if "phone" in data or "sms_code" in data:
+        raise Invalid("暂不支持短信验证码，请使用微信授权", fields={"code": "必填"})
+    return text_field(data, "code")

@@ -1,0 +1,62 @@
+"""What all views of programs share: bounded bodies, one way to answer, one shape of errors."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from frozenshop.api.authentication import BuyerAuthentication, Merchant, MerchantAuthentication
+from frozenshop.api.bodies import BUYER_BYTES, MERCHANT_BYTES, check_length
+from frozenshop.api.sessions import Buyer
+from frozenshop.kernel.actor import Actor, Source
+from frozenshop.kernel.errors import Forbidden
+
+
+class JsonView(APIView):
+    """A view without what DRF does for browsers: no negotiation, no versions, no OPTIONS."""
+
+    body_bytes = BUYER_BYTES
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
+    http_method_names = ["get", "head", "post"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        check_length(request._request, self.body_bytes)
+        self.perform_authentication(request)
+        self.check_permissions(request)
+
+
+class BuyerView(JsonView):
+    """For a buyer's signed request; `self.buyer` is who signed it."""
+
+    authentication_classes = (BuyerAuthentication,)
+
+    @property
+    def buyer(self) -> Buyer:
+        return cast(Buyer, self.request.user)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(Source.BUYER, f"customer:{self.buyer.customer_id}")
+
+
+class MerchantView(JsonView):
+    """For a shop system's signed request; `scopes` says what its key must have, by method."""
+
+    authentication_classes = (MerchantAuthentication,)
+    body_bytes = MERCHANT_BYTES
+    scopes: dict[str, str] = {}
+
+    def check_permissions(self, request: Request) -> None:
+        needed = self.scopes.get(request.method or "")
+        if needed and needed not in self.merchant.scopes:
+            raise Forbidden(f"密钥没有权限 {needed}")
+
+    @property
+    def merchant(self) -> Merchant:
+        return cast(Merchant, self.request.user)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(Source.SHOP, f"key:{self.merchant.key.key_id}")

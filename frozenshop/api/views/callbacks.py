@@ -1,0 +1,22 @@
+"""What carriers' services push to us: kept and acknowledged at once, in the words that their sender expects."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from frozenshop.api.bodies import CALLBACK_BYTES, check_length
+from frozenshop.api.errors import MethodNotAllowed, TooLarge, problem_response
+from logistics import messages
+
+
+@csrf_exempt
+def kdniao(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        response = problem_response(MethodNotAllowed())
+        response["Allow"] = "POST"
+        return response
+    try:
+        check_length(request, CALLBACK_BYTES)
+    except TooLarge as problem:
+        return problem_response(problem)
+    reply = messages.receive("kdniao", request.body)
+    return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)

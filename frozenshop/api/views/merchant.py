@@ -1,0 +1,174 @@
+"""The shop system's side: orders, facts and parcels in, documents out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from frozenshop.api import merchant_input
+from frozenshop.api.bodies import read_json
+from frozenshop.api.once import once
+from frozenshop.api.replies import reply
+from frozenshop.api.views.base import MerchantView
+from frozenshop.kernel import audit, clock
+from frozenshop.kernel.errors import Invalid, NotFound, OrderNotFound, Problem
+from logistics import document, shipping
+from logistics.carriers import resolve_carrier
+from logistics.models import Carrier, Shipment
+from logistics.progress import refresh_order
+from logistics.services import record_shop_fact
+from orders.intake import is_order_no, parse_order
+from orders.models import Order
+from orders.services import Taken, take_order
+
+MOST_ORDERS = 500
+
+
+class WriteView(MerchantView):
+    """A write that may carry an Idempotency-Key."""
+
+    def write(self, work: Callable[[], HttpResponse], *, in_one_transaction: bool = True) -> HttpResponse:
+        scope = f"key:{self.merchant.key.key_id}"
+        return once(self.request._request, scope, work, in_one_transaction=in_one_transaction)
+
+
+class OrdersView(WriteView):
+    scopes = {"POST": "orders:write"}
+
+    def post(self, request: Request) -> HttpResponse:
+        data = read_json(request._request.body)
+        if not isinstance(data, list):
+            return self.write(lambda: self._take_one(data))
+        if not 1 <= len(data) <= MOST_ORDERS:
+            raise Invalid(f"一次最多 {MOST_ORDERS} 个订单，至少一个")
+        return self.write(lambda: self._take_each(data), in_one_transaction=False)
+
+    def _take(self, data: object) -> Taken:
+        taken = take_order(parse_order(data), self.actor)
+        if taken.paid:
+            refresh_order(taken.order, actor=self.actor)  # what was shipped while unpaid counts now
+        return taken
+
+    def _take_one(self, data: object) -> HttpResponse:
+        taken = self._take(data)
+        return reply(
+            {"order_no": taken.order.order_no, "result": taken.result}, 201 if taken.result == "created" else 200
+        )
+
+    def _take_each(self, data: list[Any]) -> HttpResponse:
+        return reply({"results": [self._result(row) for row in data]})
+
+    def _result(self, row: object) -> dict[str, Any]:
+        try:
+            taken = self._take(row)
+        except Problem as problem:
+            given = row.get("order_no") if isinstance(row, dict) else None
+            order_no = given if is_order_no(given) else None
+            return {"order_no": order_no, "result": "refused", "errors": problem.fields or {"order": problem.message}}
+        return {"order_no": taken.order.order_no, "result": taken.result}
+
+
+class OrderView(MerchantView):
+    scopes = {"GET": "orders:read"}
+
+    def get(self, request: Request, order_no: str) -> HttpResponse:
+        order = _order(order_no)
+        shown = document.build(order)
+        if "orders:read_unmasked" in self.merchant.scopes:
+            audit.record(self.actor, "order.unmask", order.order_no, address=request.META.get("REMOTE_ADDR", ""))
+            shown = document.unmask(shown, order)
+        return reply(shown)
+
+
+class OrderEventsView(WriteView):
+    scopes = {"POST": "events:write"}
+
+    def post(self, request: Request, order_no: str) -> HttpResponse:
+        fact = merchant_input.parse_fact(read_json(request._request.body))
+        order = _order(order_no)
+
+        def record() -> HttpResponse:
+            applied = record_shop_fact(order, fact, self.actor)
+            reason = {"reason": applied.reason} if applied.reason else {}
+            return reply({"applied": applied.applied, **reason})
+
+        return self.write(record)
+
+
+class OrderShipmentsView(WriteView):
+    scopes = {"POST": "shipments:write"}
+
+    def post(self, request: Request, order_no: str) -> HttpResponse:
+        parcel = merchant_input.parse_parcel(read_json(request._request.body))
+        order, carrier = _order(order_no), _carrier(parcel.carrier, "carrier_code")
+
+        def ship() -> HttpResponse:
+            shipment = shipping.ship(
+                order,
+                carrier=carrier,
+                waybill_no=parcel.waybill_no,
+                shipped_at=parcel.shipped_at,
+                actor=self.actor,
+                lines=parcel.lines,
+            )
+            return reply(_shown(order, shipment), 201)
+
+        return self.write(ship)
+
+
+class ShipmentVoidView(WriteView):
+    scopes = {"POST": "shipments:write"}
+
+    def post(self, request: Request, order_no: str, waybill_no: str) -> HttpResponse:
+        withdrawal = merchant_input.parse_withdrawal(read_json(request._request.body))
+        order = _order(order_no)
+        shipment = _shipment(order, waybill_no)
+        replacement = None
+        if withdrawal.replacement is not None:
+            written, number = withdrawal.replacement
+            replacement = (_carrier(written, "replacement.carrier_code"), number)
+
+        def void() -> HttpResponse:
+            new = shipping.void(
+                shipment, order=order, reason=withdrawal.reason, actor=self.actor, replacement=replacement
+            )
+            return reply(_shown(order, new))
+
+        return self.write(void)
+
+
+def _order(order_no: str) -> Order:
+    order = Order.objects.filter(order_no=order_no).first() if is_order_no(order_no) else None
+    if order is None:
+        raise OrderNotFound
+    return order
+
+
+def _shipment(order: Order, waybill_no: str) -> Shipment:
+    parcels = Shipment.objects.select_related("carrier").filter(links__order=order, waybill_no=waybill_no)
+    shipment = parcels.order_by("-generation", "-pk").first()
+    if shipment is None:
+        raise NotFound("这个订单没有这个运单")
+    return shipment
+
+
+def _carrier(text: str, field: str) -> Carrier:
+    try:
+        return resolve_carrier(text)
+    except Invalid as problem:
+        sentence = next(iter(problem.fields.values()), problem.message)
+        raise Invalid(problem.message, fields={field: sentence}) from problem
+
+
+def _shown(order: Order, shipment: Shipment) -> dict[str, Any]:
+    """What became of a parcel. `order` as the service left it."""
+    order.refresh_from_db(fields=["status"])
+    return {
+        "order_no": order.order_no,
+        "order_status": order.status,
+        "carrier_code": shipment.carrier.code,
+        "waybill_no": shipment.waybill_no,
+        "shipped_at": clock.isoformat(shipment.shipped_at),
+        "voided_at": clock.isoformat(shipment.voided_at),
+    }

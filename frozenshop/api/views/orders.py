@@ -1,0 +1,89 @@
+"""The buyer's orders. What isn't the buyer's own doesn't exist."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from frozenshop.api import lists, visible
+from frozenshop.api.bodies import read_object
+from frozenshop.api.replies import reply, reply_bytes
+from frozenshop.api.views.base import BuyerView
+from frozenshop.kernel import clock
+from frozenshop.kernel.errors import Invalid
+from logistics import document, polling
+from logistics.services import confirm_receipt
+from orders.access import accesses, sees_prices
+from orders.intake import is_order_no
+from orders.models import OrderStatus
+
+ASKED_AT_ONCE = 100
+
+
+class OrderListView(BuyerView):
+    def get(self, request: Request) -> HttpResponse:
+        filters = lists.Filters.read(request._request.GET)
+        rows = list(filters.apply(accesses(self.buyer.customer())))
+        page, more = rows[: filters.limit], rows[filters.limit :]
+        summaries = document.summaries([row.order for row in page])
+        results = [
+            summary if sees_prices(row) else summary | {"total_fen": None}
+            for row, summary in zip(page, summaries, strict=True)
+        ]
+        last = lists.Place(page[-1].placed_at, page[-1].order_id).cursor() if more else None
+        return reply({"results": results, "next": last})
+
+
+class OrderCountsView(BuyerView):
+    def get(self, request: Request) -> HttpResponse:
+        return reply(lists.counts(accesses(self.buyer.customer())))
+
+
+class OrderStatusesView(BuyerView):
+    def post(self, request: Request) -> HttpResponse:
+        asked = _order_nos(read_object(request._request.body, only=frozenset({"order_nos"})))
+        rows = accesses(self.buyer.customer()).filter(order__order_no__in=[no for no in asked if is_order_no(no)])
+        found = {
+            order_no: {
+                "order_no": order_no,
+                "status": status,
+                "status_label": OrderStatus(status).label,
+                "updated_at": clock.isoformat(updated_at),
+            }
+            for order_no, status, updated_at in rows.values_list(
+                "order__order_no", "order__status", "order__updated_at"
+            )
+        }
+        return reply(
+            {
+                "results": [found[order_no] for order_no in asked if order_no in found],
+                "missing": [order_no for order_no in asked if order_no not in found],
+            }
+        )
+
+
+class OrderView(BuyerView):
+    def get(self, request: Request, order_no: str) -> HttpResponse:
+        return reply_bytes(visible.read(self.buyer, order_no))
+
+
+class OrderRefreshView(BuyerView):
+    def post(self, request: Request, order_no: str) -> HttpResponse:
+        refreshed = polling.refresh_now(visible.find(self.buyer, order_no).order)
+        return reply({"refreshed": refreshed.refreshed, "next_allowed_at": clock.isoformat(refreshed.next_allowed_at)})
+
+
+class OrderConfirmView(BuyerView):
+    def post(self, request: Request, order_no: str) -> HttpResponse:
+        confirm_receipt(visible.find(self.buyer, order_no).order, self.actor)
+        return reply_bytes(visible.read(self.buyer, order_no))
+
+
+def _order_nos(data: dict[str, Any]) -> list[str]:
+    """Return 1–100 texts, each once, in the order asked. Raises Invalid."""
+    asked = data.get("order_nos")
+    if not isinstance(asked, list) or not 1 <= len(asked) <= ASKED_AT_ONCE:
+        raise Invalid(fields={"order_nos": f"应为 1–{ASKED_AT_ONCE} 个订单号"})
+    if not all(isinstance(order_no, str) for order_no in asked):
+        raise Invalid(fields={"order_nos": "每一项应为文字"})
+    return list(dict.fromkeys(asked))

@@ -1,0 +1,57 @@
+"""What a buyer sees of an order: found through the buyer's own rows, without prices that are not theirs."""
+
+import json
+
+from django.conf import settings
+
+from frozenshop.api.sessions import Buyer
+from frozenshop.kernel import clock
+from frozenshop.kernel.errors import OrderNotFound
+from logistics import document
+from logistics.document import CachedDocument
+from orders.access import LOOK_BACK, VERIFICATION_LASTS, accesses, sees_prices
+from orders.intake import is_order_no
+from orders.models import OrderAccess
+
+
+def find(buyer: Buyer, order_no: str) -> OrderAccess:
+    """Return the buyer's row of an order, with the order. Raises OrderNotFound, whether absent or somebody else's."""
+    if is_order_no(order_no):
+        rows = accesses(buyer.customer()).select_related("order")
+        access = rows.filter(order__order_no=order_no).first()
+        if access is not None:
+            return access
+    raise OrderNotFound
+
+
+def read(buyer: Buyer, order_no: str) -> bytes:
+    """Return the order document as JSON. Raises OrderNotFound.
+
+    No query where a cache that all processes share holds the document and it says itself that the buyer may see it;
+    else one for the buyer's row, and five more if the document isn't kept under the order's present version.
+    """
+    kept = document.cached_document(order_no)
+    if kept is not None and settings.REDIS_URL and _is_own(buyer, kept):
+        return kept.body
+    access = find(buyer, order_no)
+    if kept is None or kept.version != access.order.version:
+        kept = document.store(access.order, document.build(access.order))
+    return kept.body if sees_prices(access) else _without_prices(kept.body)
+
+
+def _is_own(buyer: Buyer, kept: CachedDocument) -> bool:
+    """Say whether the buyer placed this order, or holds its phone and nobody else placed it.
+
+    Never more than the buyer's rows say. What this doesn't grant, they may.
+    """
+    if kept.customer_id is not None or buyer.phone_index is None or buyer.phone_verified_at is None:
+        return kept.customer_id == buyer.customer_id
+    return (
+        kept.phone_index == buyer.phone_index
+        and kept.placed_at >= buyer.phone_verified_at - LOOK_BACK
+        and clock.now() - buyer.phone_verified_at <= VERIFICATION_LASTS
+    )
+
+
+def _without_prices(body: bytes) -> bytes:
+    return document.serialise(document.without_prices(json.loads(body)))
