@@ -44,6 +44,7 @@ class Relay:
         failures = 0
         while not stop.is_set():
             try:
+                close_old_connections()
                 sent = self.run_once()
             except Exception as error:
                 failures += 1
@@ -58,7 +59,6 @@ class Relay:
 
     def run_once(self) -> int:
         """Publish one batch of due rows, oldest first. Return how many; raise what the broker or database raised."""
-        close_old_connections()
         now = clock.now()
         # A plain read first: on SQLite claiming takes the write lock, which an idle relay must leave to others.
         if not _due(now).exists() or _in_flight(now) >= IN_FLIGHT:

@@ -36,8 +36,8 @@ class Fleet:
         self.database_url = database_url
         self.commands = {
             "relay": ["-m", "django", "relay"],
-            "worker": ["-m", "celery", "-A", "frozenshop", "worker", "--pool", pool, "--concurrency", "2"]
-            + ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"],
+            "worker": f"-m celery -A frozenshop worker --pool {pool} --concurrency 2 --without-gossip "
+            "--without-mingle --loglevel WARNING".split(),
         }
         self.running: dict[str, subprocess.Popen] = {}
         self.deaths: Counter[str] = Counter()
