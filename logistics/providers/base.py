@@ -5,7 +5,7 @@ A provider is one module with the functions of `TrackingProvider`, and one line 
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -59,7 +59,8 @@ class ProviderReport:
     """All that one answer or push says of one waybill, events oldest first.
 
     `found` is false where the provider knows nothing yet; `reason` is its own sentence. `unknown_codes` pairs each
-    code that we have no word for with a sample text; `notes` says what could not be read.
+    code that we have no word for with a sample text; `notes` says what could not be read; `raw` is the answer as it
+    came, to be kept.
     """
 
     waybill_no: str
@@ -70,6 +71,7 @@ class ProviderReport:
     reason: str = ""
     unknown_codes: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    raw: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Unreadable(Exception):
 
 
 class TrackingProvider(Protocol):
-    """The functions of a provider's module. None of them may be called inside a database transaction."""
+    """The functions of a provider's module. What goes out may not be called inside a database transaction."""
 
     def configured(self) -> bool:
         """Return whether the settings hold this provider's keys; without them it is off."""

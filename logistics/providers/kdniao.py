@@ -4,6 +4,7 @@ What is documented, what was only seen, and what is unproved stands in docs/prov
 """
 
 import base64
+import dataclasses
 import datetime as dt
 import hashlib
 import hmac
@@ -83,10 +84,12 @@ def sign(request_data: str, api_key: str) -> str:
 
 
 def query(question: Question, *, timeout: float = 5.0) -> ProviderReport:
-    answer = _call(QUERY_PATH, settings.KDNIAO_QUERY_TYPE, _about(question), timeout=timeout)
+    answer, raw = _call(QUERY_PATH, settings.KDNIAO_QUERY_TYPE, _about(question), timeout=timeout)
     if not answer.get("Success"):
         _raise_unless_nothing_known(answer)
-    report = _report(answer, said_at=clock.now())
+    # An answer has no time of its own. The day is enough, and keeps repeated answers without scans one report.
+    today = clock.start_of_day(clock.shanghai(clock.now()).date())
+    report = dataclasses.replace(_report(answer, said_at=today), raw=raw)
     if report.waybill_no.casefold() != question.waybill_no.casefold():
         raise ProviderError("答复的运单号与所问不符")
     return report
@@ -94,14 +97,14 @@ def query(question: Question, *, timeout: float = 5.0) -> ProviderReport:
 
 def subscribe(question: Question, *, timeout: float = 5.0) -> None:
     request_type = SUBSCRIBE_TYPES.get(settings.KDNIAO_QUERY_TYPE, "8008")
-    answer = _call(DIST_PATH, request_type, _about(question), timeout=timeout)
+    answer, _ = _call(DIST_PATH, request_type, _about(question), timeout=timeout)
     if not answer.get("Success"):
         _raise_unless_nothing_known(answer)
 
 
 def recognise(waybill_no: str, *, timeout: float = 5.0) -> tuple[Candidate, ...]:
     """Return the carriers that a number may belong to, most likely first; empty where 快递鸟 can't tell."""
-    answer = _call(QUERY_PATH, RECOGNISE, {"LogisticCode": waybill_no}, timeout=timeout)
+    answer, _ = _call(QUERY_PATH, RECOGNISE, {"LogisticCode": waybill_no}, timeout=timeout)
     shippers = answer.get("Shippers")
     if not answer.get("Success") and not isinstance(shippers, list):
         _raise_unless_nothing_known(answer)
@@ -122,7 +125,7 @@ def _about(question: Question) -> dict[str, str]:
     return {name: value for name, value in about.items() if value or name == "OrderCode"}
 
 
-def _call(path: str, request_type: str, data: Mapping[str, str], *, timeout: float) -> dict[str, Any]:
+def _call(path: str, request_type: str, data: Mapping[str, str], *, timeout: float) -> tuple[dict[str, Any], bytes]:
     request_data = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     form = {
         "RequestData": request_data,
@@ -141,7 +144,7 @@ def _call(path: str, request_type: str, data: Mapping[str, str], *, timeout: flo
         raise ProviderError("答复不是 JSON", concerns=Concerns.ACCOUNT) from error
     if not isinstance(answer, dict):
         raise ProviderError("答复不是 JSON 对象", concerns=Concerns.ACCOUNT)
-    return answer
+    return answer, response.content
 
 
 def _raise_unless_nothing_known(answer: Mapping[str, Any]) -> None:
@@ -291,7 +294,8 @@ def _instant(value: Any) -> dt.datetime | None:
     if match is None or int(match[1]) < 2000:
         return None
     try:
-        local = dt.datetime(*(int(part or 0) for part in match.groups()), tzinfo=clock.SHANGHAI)
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+        local = dt.datetime(year, month, day, hour, minute, second, tzinfo=clock.SHANGHAI)
     except ValueError:
         return None
     return local.astimezone(dt.UTC)

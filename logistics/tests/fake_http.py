@@ -4,12 +4,8 @@ import json
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
-from unittest.mock import patch
 
-import pytest
 import requests
-
-from frozenshop.kernel import http
 
 
 def answer(content: Any, status: int = 200) -> requests.Response:
@@ -36,10 +32,3 @@ class FakeHttp:
         if isinstance(content, Exception):
             raise content
         return content if isinstance(content, requests.Response) else answer(content)
-
-
-@pytest.fixture
-def fake_http():
-    fake = FakeHttp()
-    with patch.object(http, "call", fake.call):
-        yield fake

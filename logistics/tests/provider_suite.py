@@ -9,9 +9,7 @@ import pytest
 from frozenshop.kernel import http
 from logistics.models import ShipmentStatus
 from logistics.providers.base import MAX_PUSH_BYTES, Forged, ProviderError, Question, Unreadable, get_provider
-from logistics.tests.fake_http import FakeHttp, fake_http
-
-__all__ = ["ProviderSuite", "Scan", "fake_http"]
+from logistics.tests.fake_http import FakeHttp
 
 NOISE = [b"", b"\xff\xfe\x00", b"{", b"[]", b"null", b"{}", b"a=1", b"=&=&=", b"<xml/>", b'{"a":' * 5000, b"%" * 999]
 

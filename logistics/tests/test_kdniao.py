@@ -12,9 +12,7 @@ from logistics.models import ShipmentStatus as S
 from logistics.providers import kdniao
 from logistics.providers.base import Candidate, Concerns, Forged, ProviderError, Question, Unreadable
 from logistics.providers.kdniao_codes import CODES
-from logistics.tests.provider_suite import ProviderSuite, Scan, fake_http
-
-__all__ = ["fake_http"]
+from logistics.tests.provider_suite import ProviderSuite, Scan
 
 KEY = "test-api-key-0000-0001"
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -1,0 +1,167 @@
+"""What providers say to us: authenticate → keep it raw and sealed → answer; then apply it, once its waybills are known.
+
+A push never waits for what it causes: it is kept and queued in one short transaction, so that its sender is answered at
+once and a repeat of the same body changes nothing.
+"""
+
+import datetime as dt
+import hashlib
+import logging
+
+from django.db import DatabaseError, transaction
+from django.db.models import Exists, OuterRef, Q
+
+from frozenshop.kernel import clock, crypto, outbox
+from logistics import tracking
+from logistics.models import Provider, ProviderCall, ProviderMessage, Shipment
+from logistics.providers.base import Forged, ProviderReport, Reply, Unreadable, get_provider
+
+logger = logging.getLogger(__name__)
+
+HOLD = dt.timedelta(days=30)
+"""How long a push about an unregistered waybill waits for its shipment."""
+KEEP = dt.timedelta(days=35)
+PURGE_BATCH = 1000
+
+Kind, Outcome = ProviderMessage.Kind, ProviderMessage.Outcome
+
+
+def receive(provider: str, body: bytes) -> Reply:
+    """Take a push and return what its sender must be answered, whatever was sent.
+
+    2xx: kept (or known already); 401: not signed by the provider, nothing kept; 400: unreadable, kept if it was signed;
+    503: could not be kept, to be sent again.
+    """
+    channel = get_provider(provider)
+    try:
+        channel.authenticate(body)
+        keep_push(provider, body)
+    except Forged:
+        logger.warning("push refused: forged", extra={"provider": provider})
+        return channel.refused("签名不符", status=401)
+    except Unreadable as error:
+        logger.warning("push refused: unreadable", extra={"provider": provider})
+        return channel.refused(str(error), status=400)
+    except DatabaseError:
+        logger.exception("push could not be kept", extra={"provider": provider})
+        return channel.refused("暂时无法保存，请稍后重试", status=503)
+    return channel.accepted()
+
+
+def keep_push(provider: str, body: bytes) -> ProviderMessage:
+    """Keep an authentic push and queue its application, in one transaction; an identical body is kept once.
+
+    Raises Unreadable after keeping what makes no sense.
+    """
+    try:
+        get_provider(provider).parse(body)
+    except Unreadable as error:
+        _keep(provider, body, Kind.PUSH, Outcome.UNREADABLE, detail=str(error))
+        raise
+    with transaction.atomic():
+        message, new = _keep(provider, body, Kind.PUSH, Outcome.RECEIVED)
+        if new:
+            outbox.enqueue("logistics.apply_message", {"message_id": message.pk})
+    return message
+
+
+def keep_answer(provider: str, report: ProviderReport) -> None:
+    """Keep an answer as it came, inside the transaction that records it."""
+    if report.raw:
+        _keep(provider, report.raw, Kind.ANSWER, Outcome.APPLIED, waybill_no=report.waybill_no)
+
+
+def open_body(message: ProviderMessage) -> bytes:
+    """Return a message as it came. Raises SealBroken."""
+    return crypto.open_sealed(message.body_sealed, purpose=purpose_of(message.digest)).encode("latin-1")
+
+
+def apply_message(message: ProviderMessage) -> None:
+    """Record each report of a kept push in order; what belongs to no shipment yet holds the message. Repeatable."""
+    if message.outcome in (Outcome.APPLIED, Outcome.UNREADABLE):
+        return
+    try:
+        reports = get_provider(message.provider).parse(open_body(message))
+    except Unreadable as error:
+        _close(message, Outcome.UNREADABLE, detail=str(error))
+        return
+    missing = [report.waybill_no for report in reports if not _apply(message.provider, report)]
+    notes = "；".join(dict.fromkeys(note for report in reports for note in report.notes))
+    if missing:
+        # With several missing the number stays empty, and every registration tries the message again.
+        _close(message, Outcome.HELD, detail=notes, waybill_no=missing[0] if len(missing) == 1 else "")
+    else:
+        _close(message, Outcome.APPLIED, detail=notes, waybill_no=reports[0].waybill_no if len(reports) == 1 else "")
+
+
+def shipment_of(provider: str, report: ProviderReport) -> Shipment | None:
+    """Return the parcel that a report speaks of: by the provider's carrier code and waybill, the newest live one."""
+    parcels = Shipment.objects.select_related("carrier").filter(waybill_no=report.waybill_no)
+    if report.carrier_code and provider in (Provider.KDNIAO, Provider.KUAIDI100, Provider.CAINIAO):
+        parcels = parcels.filter(**{f"carrier__{provider}_code": report.carrier_code})
+    return max(parcels, key=lambda parcel: (parcel.voided_at is None, parcel.generation, parcel.pk), default=None)
+
+
+def queue_held(waybill_no: str = "") -> int:
+    """Queue the held pushes about one waybill, or about any that is registered by now; return how many."""
+    held = ProviderMessage.objects.filter(outcome=Outcome.HELD, received_at__gt=clock.now() - HOLD)
+    if waybill_no:
+        held = held.filter(waybill_no__in=["", waybill_no])
+    else:
+        held = held.filter(Q(waybill_no="") | Exists(Shipment.objects.filter(waybill_no=OuterRef("waybill_no"))))
+    ids = list(held.order_by("pk").values_list("pk", flat=True))
+    for message_id in ids:
+        outbox.enqueue("logistics.apply_message", {"message_id": message_id})
+    return len(ids)
+
+
+def purge() -> int:
+    """Delete raw messages and call rows older than 35 days, in short transactions; return how many."""
+    before, deleted = clock.now() - KEEP, 0
+    for rows in (
+        ProviderMessage.objects.filter(received_at__lt=before).order_by("received_at"),
+        ProviderCall.objects.filter(started_at__lt=before).order_by("started_at"),
+    ):
+        while ids := list(rows.values_list("pk", flat=True)[:PURGE_BATCH]):
+            deleted += rows.model._default_manager.filter(pk__in=ids).delete()[0]
+    return deleted
+
+
+def _apply(provider: str, report: ProviderReport) -> bool:
+    shipment = shipment_of(provider, report)
+    if shipment is None:
+        return False
+    tracking.record_events(shipment, report, provider=Provider(provider))
+    return True
+
+
+def _keep(
+    provider: str, body: bytes, kind: str, outcome: str, *, detail: str = "", waybill_no: str = ""
+) -> tuple[ProviderMessage, bool]:
+    digest = hashlib.sha256(body).hexdigest()
+    known = ProviderMessage.objects.filter(provider=provider, digest=digest).first()
+    if known:
+        return known, False
+    return ProviderMessage.objects.get_or_create(
+        provider=provider,
+        digest=digest,
+        defaults={
+            "kind": kind,
+            "outcome": outcome,
+            "detail": detail[:500],
+            "waybill_no": waybill_no[:64],
+            "body_sealed": crypto.seal(body.decode("latin-1"), purpose=purpose_of(digest)),
+            "received_at": clock.now(),
+            "applied_at": clock.now() if outcome == Outcome.APPLIED else None,
+        },
+    )
+
+
+def _close(message: ProviderMessage, outcome: str, *, detail: str, waybill_no: str = "") -> None:
+    message.outcome, message.detail, message.waybill_no = outcome, detail[:500], waybill_no
+    message.applied_at = clock.now() if outcome == Outcome.APPLIED else None
+    message.save(update_fields=["outcome", "detail", "waybill_no", "applied_at"])
+
+
+def purpose_of(digest: str) -> str:
+    return f"provider_message:{digest}"
