@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import transaction
 from django.db.models import F
@@ -12,7 +12,7 @@ from django.db.models import F
 from frozenshop.kernel import clock
 from frozenshop.kernel.actor import Actor, Source
 from logistics import cadence, eta, problems
-from logistics.derivation import Derived, counts, derive
+from logistics.derivation import Derived, Report, counts, derive
 from logistics.masking import Mask
 from logistics.models import Provider, Shipment, ShipmentOrder, TrackingEvent, UnknownCode
 from logistics.progress import refresh_order
@@ -158,7 +158,16 @@ def _rows(shipment: Shipment, report: ProviderReport, provider: str, mask: Mask)
     return rows
 
 
-def event_key(row: TrackingEvent) -> str:
+class Told(Report, Protocol):
+    """A report with what else makes it the one it is."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+def event_key(row: Told) -> str:
     """Return the digest of what was reported. Of the masked text, so that it can't be used to guess what is masked."""
     instant = row.occurred_at.astimezone(dt.UTC).isoformat(timespec="microseconds")
     kind = f"overall:{row.weak}" if row.overall else "scan"
