@@ -51,7 +51,7 @@ class Buyer:
 
     @property
     def sign_secret(self) -> str:
-        return crypto.open_sealed(self.secret_sealed, purpose=_purpose(self.token_digest))
+        return crypto.open_sealed(self.secret_sealed, purpose=purpose_of(self.token_digest))
 
     def customer(self) -> Customer:
         """Return the customer without a query."""
@@ -66,7 +66,7 @@ def start(customer: Customer) -> Login:
     session = BuyerSession.objects.create(
         token_digest=digest,
         customer=customer,
-        secret_sealed=crypto.seal(secret, purpose=_purpose(digest)),
+        secret_sealed=crypto.seal(secret, purpose=purpose_of(digest)),
         created_at=now,
         expires_at=now + LASTS,
     )
@@ -158,5 +158,5 @@ def _record(session: BuyerSession) -> dict[str, Any]:
     }
 
 
-def _purpose(digest: str) -> str:
+def purpose_of(digest: str) -> str:
     return f"session:{digest}"
