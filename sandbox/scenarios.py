@@ -87,16 +87,16 @@ def signed(hours: float, code: str = "301") -> Step:
 
 TRAVEL = (
     picked_up(1),
-    left_origin(4),
-    on_the_way(6),
-    reached_city(20),
-    reached_hub(22),
-    reached_station(26),
+    left_origin(5),
+    on_the_way(9),
+    reached_city(16),
+    reached_hub(20),
+    reached_station(24),
 )
-DELIVERY = (*TRAVEL, out_for_delivery(28))
+DELIVERY = (*TRAVEL, out_for_delivery(27))
 
 SCENARIOS: dict[str, Scenario] = {
-    "normal": Scenario("正常送达", (*DELIVERY, signed(31))),
+    "normal": Scenario("正常送达", (*DELIVERY, signed(30))),
     "slow": Scenario(
         "运输缓慢，最终送达",
         (
@@ -112,7 +112,7 @@ SCENARIOS: dict[str, Scenario] = {
             signed(99),
         ),
     ),
-    "silent": Scenario("揽收后再无消息", (picked_up(1), left_origin(4), on_the_way(6))),
+    "silent": Scenario("揽收后再无消息", TRAVEL[:3]),
     "no_trace": Scenario("一直暂无轨迹", ()),
     "locker": Scenario(
         "放入快递柜，超时后取出",
@@ -124,6 +124,7 @@ SCENARIOS: dict[str, Scenario] = {
                 "destination",
                 "【{destination}】快件已存放至【{locker}】，请及时领取，电话{courier_phone}",
             ),
+            Step(39, "211", "destination", "【{destination}】已再次提醒收件人到【{locker}】取件"),
             Step(48.5, "412", "destination", "【{destination}】快件在【{locker}】存放超时未取，冻品请尽快取出"),
             Step(52, "311", "destination", "【{destination}】快件已从【{locker}】取出，签收人凭取件码签收"),
         ),
@@ -144,7 +145,8 @@ SCENARIOS: dict[str, Scenario] = {
             *DELIVERY,
             Step(30, "404", "destination", "【{destination}】收件人拒收，快件将退回寄件地"),
             Step(36, "407", "destination", "【{destination}】退件已从【{hub}】发出，正退往【{origin}】"),
-            Step(56, "406", "origin", "【{origin}】退件已由寄件人签收"),
+            Step(43, "407", "origin", "【{origin}】退件到达【{origin_hub}】"),
+            Step(50, "406", "origin", "【{origin}】退件已由寄件人签收"),
         ),
     ),
     "wrong_number": Scenario(
@@ -158,19 +160,20 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "recycled": Scenario(
         "回收使用的单号：先是旧包裹，后是这一件",
-        (*DELIVERY, signed(31)),
+        (*DELIVERY, signed(30)),
         (
             Step(-62 * 24, "1", "elsewhere", "【{elsewhere}】已收取快件"),
             Step(-60 * 24, "202", "elsewhere", "【{elsewhere}】快件正在派送，派送员{picker}"),
             Step(-60 * 24 + 2, "301", "elsewhere", "【{elsewhere}】快件已签收，签收人：前台"),
         ),
     ),
-    "multi_parcel": Scenario("一单多件，各件同批推送", (*DELIVERY, signed(31))),
+    "multi_parcel": Scenario("一单多件，各件同批推送", (*DELIVERY, signed(30))),
     "cold_weather": Scenario(
         "暴雪延误，最终送达",
         (
             *TRAVEL[:3],
             Step(16, "417", "elsewhere", "【{elsewhere}】因暴雪天气道路封闭，快件运输延迟，货物存放-18℃冷库"),
+            Step(28, "417", "elsewhere", "【{elsewhere}】道路仍未开放，货物在冷库等待，已补充干冰"),
             Step(40, "2", "elsewhere", "【{elsewhere}】道路恢复通行，快件正发往【{hub}】"),
             reached_city(50),
             reached_hub(52),

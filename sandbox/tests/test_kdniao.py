@@ -112,10 +112,10 @@ def test_the_basic_plan_knows_no_fine_states(ask, put, clock):
 def test_events_appear_as_their_time_comes_and_never_before(ask, put, clock):
     put(speed=3600)
     assert ask(of())["Traces"] == []
-    clock.forward(7)
+    clock.forward(9)
     traces = ask(of())["Traces"]
     assert [trace["Action"] for trace in traces] == ["1", "206", "2"]
-    assert max(trace["AcceptTime"] for trace in traces) <= "2026-01-01 08:00:07"
+    assert max(trace["AcceptTime"] for trace in traces) <= "2026-01-01 08:00:09"
 
 
 def test_traces_are_sorted_as_asked(ask, put, clock):
