@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 import pytest
+import time_machine
 
 from frozenshop.kernel import http, throttling
 from logistics.tests.fake_http import FakeHttp
@@ -14,6 +15,13 @@ def fake_http() -> Iterator[FakeHttp]:
     fake = FakeHttp()
     with patch.object(http, "call", fake.call):
         yield fake
+
+
+@pytest.fixture
+def frozen() -> Iterator[time_machine.Traveller]:
+    """It is noon in Shanghai, until the test moves the clock."""
+    with time_machine.travel("2026-11-22T12:00:00+08:00", tick=False) as traveller:
+        yield traveller
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ import json
 from unittest.mock import patch
 
 import pytest
-import time_machine
 from django.db import OperationalError
 
 from frozenshop.kernel import clock
@@ -17,13 +16,7 @@ from logistics.tests.tracked import deliver, queued, tracked
 from orders.models import Order, OrderStatus
 
 NOON = "2026-11-22T12:00:00+08:00"
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("noon")]
-
-
-@pytest.fixture
-def noon():
-    with time_machine.travel(NOON, tick=False) as frozen:
-        yield frozen
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 
 def receive(body: bytes) -> int:
@@ -146,12 +139,12 @@ def test_the_hourly_sweep_finds_a_push_that_the_registration_missed():
     assert messages.queue_held() == 1
 
 
-def test_the_sweep_leaves_what_is_still_unknown_or_too_old(noon):
+def test_the_sweep_leaves_what_is_still_unknown_or_too_old(frozen):
     receive(body_of("push_101_basic"))
     apply()
     assert messages.queue_held() == 0
     tracked("YT0000000000001", code="YTO")
-    noon.shift(messages.HOLD)
+    frozen.shift(messages.HOLD)
     assert messages.queue_held() == 0
 
 
@@ -193,12 +186,12 @@ def test_what_could_not_be_read_is_noted_on_the_message():
     assert "昨天" in ProviderMessage.objects.get().detail
 
 
-def test_raw_messages_and_calls_are_deleted_after_35_days(noon):
+def test_raw_messages_and_calls_are_deleted_after_35_days(frozen):
     receive(body_of("push_101_basic"))
     ProviderCall.objects.create(provider="kdniao", operation="query", outcome="ok")
-    noon.shift(dt.timedelta(days=34))
+    frozen.shift(dt.timedelta(days=34))
     assert messages.purge() == 0
-    noon.shift(dt.timedelta(days=2))
+    frozen.shift(dt.timedelta(days=2))
     assert messages.purge() == 2
 
 
@@ -231,8 +224,8 @@ def test_a_documented_push_gives_the_documented_status(name, code, waybill_no, s
 
 
 @pytest.mark.parametrize(("name", "now", "status", "step"), ANSWERED)
-def test_a_documented_answer_gives_the_documented_status(name, now, status, step, noon, fake_http):
-    noon.move_to(dt.datetime.fromisoformat(now))
+def test_a_documented_answer_gives_the_documented_status(name, now, status, step, frozen, fake_http):
+    frozen.move_to(dt.datetime.fromisoformat(now))
     answer = fixture(name)["response"]
     shipment = tracked(answer["LogisticCode"], code=answer["ShipperCode"])
     fake_http.will_answer(answer)
