@@ -5,3 +5,6 @@ class LogisticsConfig(AppConfig):
     name = "logistics"
     verbose_name = "物流"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from logistics import checks  # noqa: F401 - registers the system checks
