@@ -164,7 +164,7 @@ def _review(order: Order, now_at: Standing) -> None:
         alerting.open_alert(
             AlertKind.PARTLY_RETURNED, subject=order.order_no, order=order, detail="部分包裹签收，部分包裹退回"
         )
-    over: list[AlertKind] = []
+    over = [] if now_at.partly_returned else [AlertKind.PARTLY_RETURNED]
     if order.status != O.PLACED or now_at.status is None:
         over.append(AlertKind.SHIPPED_UNPAID)
     if now_at.status is not None:
