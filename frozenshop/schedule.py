@@ -15,4 +15,5 @@ JOBS = [
     Job("recheck", "logistics.recheck", "复核到时的轨迹", every=MINUTE),
     Job("find_not_shipped", "orders.find_not_shipped", "找出逾期未发货的订单", every=5 * MINUTE),
     Job("apply_held", "logistics.apply_held", "处理暂存的推送", every=60 * MINUTE),
+    Job("purge_messages", "logistics.purge_messages", "清理过期的服务商消息和调用记录", at=dt.time(3, 40)),
 ]
