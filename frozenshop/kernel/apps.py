@@ -9,3 +9,4 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         from frozenshop.kernel import checks  # noqa: F401 - registers the system checks
+        from frozenshop.kernel.outbox import checks as outbox_checks  # noqa: F401 - likewise

@@ -156,9 +156,7 @@ def _redis() -> Iterator[Finding]:
 def _outbox() -> Iterator[Finding]:
     message = oldest_due()
     if message and (late := clock.now() - message.due_at) > LATE:
-        yield Finding(
-            "outbox", f"最早的待发消息（{message.topic}）已晚 {_words(late)}：检查 relay 和消息队列", "outbox"
-        )
+        yield Finding("outbox", f"最早的待发消息（{message.topic}）已晚 {_words(late)}：检查 relay 和消息队列")
     sent = OutboxMessage.objects.filter(status=Status.SENT).order_by("due_at", "id").first()
     if sent and sent.sent_at and (waiting := clock.now() - sent.sent_at) > LATE:
         yield Finding("worker", f"最早的已发消息（{sent.topic}）{_words(waiting)} 没有完成：检查 worker")
@@ -167,9 +165,7 @@ def _outbox() -> Iterator[Finding]:
 def _dead() -> Iterator[Finding]:
     dead = OutboxMessage.objects.filter(status=Status.DEAD)[:100].count()
     if dead:
-        yield Finding(
-            "dead_messages", f"{dead if dead < 100 else '100+'} 条消息等待人工处理（后台“待办消息”）", "dead-messages"
-        )
+        yield Finding("dead_messages", f"{dead if dead < 100 else '100+'} 条消息等待人工处理（后台“待办消息”）")
 
 
 def _jobs() -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """JSON logs on standard error, one line each, with the request's id and without personal data or secrets."""
 
 import logging
+import sys
 from typing import Any
 
 import structlog
@@ -35,6 +36,16 @@ class RouteForPath(logging.Filter):
         return True
 
 
+class StandardError(logging.Handler):
+    """Write to what is standard error at that moment, which a process (or a test) may have replaced."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except Exception:
+            self.handleError(record)
+
+
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -60,7 +71,7 @@ def configure(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"route_for_path": {"()": "frozenshop.kernel.logging.RouteForPath"}},
+        "filters": {"route_for_path": {"()": RouteForPath}},
         "formatters": {
             "json": {
                 "()": "structlog.stdlib.ProcessorFormatter",
@@ -74,7 +85,11 @@ def configure(level: str) -> dict[str, Any]:
             }
         },
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["route_for_path"]},
+            "stderr": {
+                "class": "frozenshop.kernel.logging.StandardError",
+                "formatter": "json",
+                "filters": ["route_for_path"],
+            },
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {

@@ -8,6 +8,7 @@ import datetime as dt
 import random
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -82,13 +83,15 @@ class Relay:
         if self._producer is None:
             # No heartbeat: nobody would send it while the outbox is idle, and the broker would hang up.
             self._connection = self._app.connection_for_write(heartbeat=0, connect_timeout=3)
-            self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
+            self._connection.connect()  # tries once, where a channel asked for by itself would try for ever
+            self._producer = self._app.amqp.Producer(self._connection.channel(), auto_declare=False)
         return self._producer
 
     def _reset(self, *, database: bool = False) -> None:
-        if self._connection is not None:
-            self._connection.collapse() if hasattr(self._connection, "collapse") else self._connection.release()
-        self._connection = self._producer = None
+        broker, self._connection, self._producer = self._connection, None, None
+        if broker is not None:
+            with suppress(Exception):
+                broker.collapse()
         if database:
             connection.close()
 

@@ -14,12 +14,37 @@ from frozenshop.kernel import nonces, redis_store, throttling
 
 
 def use_shared_redis(monkeypatch, settings):
-    """Let the kernel use a corner of the shared Redis that nobody has used before; return the store."""
+    """Let the kernel use a corner of the shared Redis that nobody has used before; return the store.
+
+    Whoever uses a store calls `close_stores` at the end.
+    """
     return use_redis(monkeypatch, settings, os.environ["REDIS_URL"])
 
 
+_opened = []
+
+
+def open_store(url, prefix):
+    store = redis_store.RedisStore(url, prefix)
+    _opened.append(store)
+    return store
+
+
+def close_stores():
+    """Hang up, so that no socket is left to the garbage collector."""
+    while _opened:
+        hang_up(_opened.pop())
+
+
+def hang_up(store):
+    if connection := store.line._connection:
+        connection.disconnect()
+    store.client.close()
+
+
 def use_redis(monkeypatch, settings, url):
-    store = redis_store.RedisStore(url, f"test-{secrets.token_hex(6)}")
+    monkeypatch.setattr(redis_store, "TIMEOUT_SECONDS", 20)
+    store = open_store(url, f"test-{secrets.token_hex(6)}")
     settings.REDIS_URL = url
     monkeypatch.setattr(redis_store, "_store", lambda url, prefix: store)
     monkeypatch.setattr(redis_store, "PAUSE_SECONDS", 0)

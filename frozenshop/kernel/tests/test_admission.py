@@ -21,6 +21,7 @@ def clock(monkeypatch):
     monkeypatch.setattr(nonces.HERE, "_born", time.monotonic() - 3600)
     with time_machine.travel(NOW, tick=False) as frozen:
         yield frozen
+    stores.close_stores()
 
 
 def now():
@@ -147,7 +148,7 @@ def own_redis(tmp_path, monkeypatch, settings):
     server.start()
     server.store = stores.use_redis(monkeypatch, settings, server.url)
     yield server
-    server.store.client.close()
+    stores.close_stores()
     server.kill()
 
 
@@ -168,10 +169,8 @@ class TestSwitches:
     def test_one_round_trip_decides(self, own_redis, monkeypatch):
         accepted("a" * 16)
         asked = []
-        execute = own_redis.store.client.execute_command
-        monkeypatch.setattr(
-            own_redis.store.client, "execute_command", lambda *a, **k: asked.append(a) or execute(*a, **k)
-        )
+        ask = own_redis.store.line.ask
+        monkeypatch.setattr(own_redis.store.line, "ask", lambda *command: asked.append(command) or ask(*command))
         assert accepted("b" * 16)
         assert [command[0] for command in asked] == ["EVALSHA"]
 
@@ -192,6 +191,7 @@ class TestSwitches:
         own_redis.store.client.config_set("appendfsync", "always")
         signed_at = now()
         own_redis.kill()
+        stores.hang_up(own_redis.store)
         own_redis.start()
         clock.shift(1)
         assert own_redis.store.client.dbsize() > 0
@@ -223,7 +223,7 @@ class TestSwitches:
         assert not accepted("database-0000000", signed_at=signed_at)
 
     def test_a_process_that_missed_redis_warns_the_others(self, own_redis, clock, monkeypatch):
-        other = redis_store.RedisStore(own_redis.url, own_redis.store._prefix)
+        other = stores.open_store(own_redis.url, own_redis.store._prefix)
         self.warm(clock)
         own_redis.store._lose()
         signed_at = now()

@@ -3,11 +3,14 @@ from unittest.mock import Mock
 
 import pytest
 import time_machine
+from celery import Celery
 from django.db import transaction
 
 from frozenshop.kernel import clock, outbox, request_id
-from frozenshop.kernel.models import OutboxMessage
+from frozenshop.kernel.actor import Actor, Source
+from frozenshop.kernel.models import AuditEntry, OutboxMessage
 from frozenshop.kernel.outbox import consuming, ledger
+from frozenshop.kernel.outbox.checks import check_times
 from frozenshop.kernel.outbox.relay import Relay, claim, mark_sent
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +48,11 @@ def _forget_calls():
 
 def write(topic="tests.note", **values):
     return OutboxMessage.objects.create(topic=topic, **values)
+
+
+@pytest.fixture
+def _tests_connection_stays(monkeypatch):
+    monkeypatch.setattr("frozenshop.kernel.outbox.relay.close_old_connections", lambda: None)
 
 
 def relay():
@@ -255,3 +263,47 @@ def test_only_what_was_done_a_week_ago_is_purged():
     write(status=Status.DEAD, created_at=old)
     assert outbox.purge_done(batch=1) == 1
     assert OutboxMessage.objects.count() == 2
+
+
+def test_an_absent_broker_is_noticed_at_once_and_the_row_stays_due():
+    message = write()
+    app = Celery("test", broker="amqp://127.0.0.1:9//", set_as_current=False)
+    with pytest.raises(ConnectionRefusedError):
+        Relay(app).run_once()
+    message.refresh_from_db()
+    assert (message.status, message.claimed_until) == (Status.PENDING, None)
+
+
+@pytest.mark.usefixtures("_tests_connection_stays")
+def test_a_relay_pauses_while_the_broker_is_away_and_then_goes_on(settings):
+    settings.CELERY_BROKER_URL = "amqp://"
+    write()
+    stop = Mock(is_set=Mock(side_effect=[False, False, False, True]))
+    it, send = relay()
+    send.side_effect = [ConnectionResetError, None]
+    it.run(stop)
+    assert send.call_count == 2
+    assert OutboxMessage.objects.get().status == Status.SENT
+    assert [call.args[0] > 0 for call in stop.wait.call_args_list] == [True, False, True]
+
+
+@pytest.mark.usefixtures("_tests_connection_stays")
+def test_a_relay_with_the_file_broker_starts_by_sending_the_unfinished_again():
+    write(status=Status.SENT, sent_at=clock.now())
+    it, send = relay()
+    it.run(Mock(is_set=Mock(side_effect=[False, True])))
+    assert send.call_count == 1
+
+
+def test_replay_revives_the_dead_and_is_recorded():
+    dead, done = write(status=Status.DEAD, attempts=12), write(status=Status.DONE)
+    assert outbox.replay([dead.pk, done.pk], Actor(Source.STAFF, "staff:1")) == 1
+    dead.refresh_from_db()
+    assert (dead.status, dead.attempts) == (Status.PENDING, 0)
+    assert AuditEntry.objects.get().action == "outbox.replay"
+
+
+def test_a_message_is_never_sent_again_while_its_task_may_run(settings):
+    assert check_times(None) == []
+    settings.OUTBOX_RESEND_SECONDS = settings.CELERY_TASK_TIME_LIMIT
+    assert [error.id for error in check_times(None)] == ["frozenshop.E020"]
