@@ -103,14 +103,14 @@ def _by_key(text: str, period: Period) -> Found | None:
 
 
 def _by_phone(text: str, period: Period) -> Found | None:
-    """A whole number, whatever its form. Digits that may be something else count only as a mobile number."""
-    if _KEY.fullmatch(text) and not _MOBILE.fullmatch(text):
-        return None
+    """A whole number, whatever its form. What may as well begin an order number must find something."""
     try:
         phone = phones.normalise(text)
     except Invalid:
         return None
     orders = Order.objects.filter(phone_index__in=crypto.blind_indexes(phone, purpose="phone"))
+    if _KEY.fullmatch(text) and not _MOBILE.fullmatch(text) and not orders.exists():
+        return None
     return Found("手机号", _newest_first(period.limit(orders)))
 
 
