@@ -47,15 +47,27 @@ class MetricsMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
+        self.series: dict[tuple[str | None, str, int], tuple[Counter, Histogram]] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
         response = self.get_response(request)
+        match = request.resolver_match
+        key = (request.method, match.route if match else "", response.status_code)
+        known = self.series.get(key)
+        if known is None:
+            known = self._series(request, response.status_code)
+            if key[0] in METHODS:
+                self.series[key] = known
+        known[0].inc()
+        known[1].observe(time.perf_counter() - started)
+        return response
+
+    def _series(self, request: HttpRequest, status: int) -> tuple[Counter, Histogram]:
+        """Looking a series up by its labels costs more than counting: the few that there are, are kept."""
         route = route_of(request)
         method = request.method if request.method in METHODS else "other"
-        REQUESTS.labels(method, route, response.status_code).inc()
-        LATENCY.labels(route).observe(time.perf_counter() - started)
-        return response
+        return REQUESTS.labels(method, route, status), LATENCY.labels(route)
 
 
 class DatabaseCollector(Collector):

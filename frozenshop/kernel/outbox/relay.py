@@ -91,7 +91,7 @@ class Relay:
         broker, self._connection, self._producer = self._connection, None, None
         if broker is not None:
             with suppress(Exception):
-                broker.collapse()
+                broker.collect(socket_timeout=1)  # no parting words: the broker may be the one that hangs
         if database:
             connection.close()
 
