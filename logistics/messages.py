@@ -68,7 +68,8 @@ def keep_push(provider: str, body: bytes) -> ProviderMessage:
 def keep_answer(provider: str, report: ProviderReport) -> None:
     """Keep an answer as it came, inside the transaction that records it."""
     if report.raw:
-        _keep(provider, report.raw, Kind.ANSWER, Outcome.APPLIED, waybill_no=report.waybill_no)
+        notes = "；".join(report.notes)
+        _keep(provider, report.raw, Kind.ANSWER, Outcome.APPLIED, detail=notes, waybill_no=report.waybill_no)
 
 
 def open_body(message: ProviderMessage) -> bytes:

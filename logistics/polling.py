@@ -4,6 +4,7 @@ One waybill is never asked about twice within `FLOOR`, whoever wants it: leave i
 """
 
 import datetime as dt
+import itertools
 import random
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -26,6 +27,7 @@ from logistics.providers.base import (
     get_provider,
 )
 from orders import alerting, phones
+from orders.contention import retried
 from orders.models import AlertKind, Order
 
 FLOOR = dt.timedelta(minutes=30)
@@ -35,6 +37,8 @@ CLAIM = dt.timedelta(minutes=30)
 NO_PROVIDER_GAP = dt.timedelta(hours=24)
 PARKED_GAP = dt.timedelta(hours=24)
 LONGEST_RETRY = dt.timedelta(hours=12)
+SPREAD_SECONDS = 30.0
+"""What was refused together comes back spread over so long, lest it is refused together again."""
 REFRESH_SECONDS = 4.5
 REFRESH_AT_MOST = 5
 
@@ -87,12 +91,15 @@ def sync(shipment: Shipment, effect: outbox.Effect | None = None) -> Synced:
         report = asking.ask(provider, "query", shipment.waybill_no, lambda: get_provider(provider).query(question))
     except NotNow as refusal:
         _give_back(leave)
-        return _put_off(shipment, refusal.until, refusal.reason, recording)
+        return _put_off(shipment, _spread(refusal.until), refusal.reason, recording)
     except ProviderError as error:
         with recording:
             return _record_failure(shipment, provider, error)
-    with recording:
-        _record(shipment, provider, report)
+    if effect is None:
+        _record_alone(shipment, provider, report)
+    else:
+        with effect:
+            _record(shipment, provider, report)
     return Synced(True)
 
 
@@ -106,7 +113,7 @@ def subscribe(shipment: Shipment, effect: outbox.Effect) -> None:
         asking.ask(provider, "subscribe", shipment.waybill_no, lambda: get_provider(provider).subscribe(question))
     except NotNow as refusal:
         with effect:
-            outbox.enqueue("logistics.subscribe", {"shipment_id": shipment.pk}, due_at=refusal.until)
+            outbox.enqueue("logistics.subscribe", {"shipment_id": shipment.pk}, due_at=_spread(refusal.until))
     except ProviderError as error:
         if not error.permanent:
             raise
@@ -179,14 +186,10 @@ def refresh_now(order: Order) -> Refreshed:
 
     Only the questions run in threads: they touch no database.
     """
-    parcels = [
-        shipment
-        for shipment in Shipment.objects.filter(orders=order, voided_at__isnull=True)
-        .select_related("carrier")
-        .order_by("pk")
-        if not cadence.is_over(shipment)
-    ][:REFRESH_AT_MOST]
-    asked = {leave: ticket for shipment in parcels if (leave := _leave(shipment)) and (ticket := _admit(leave))}
+    live = Shipment.objects.filter(orders=order, voided_at__isnull=True).select_related("carrier").order_by("pk")
+    parcels = [shipment for shipment in live if not cadence.is_over(shipment)]
+    may = ((leave, ticket) for shipment in parcels if (leave := _leave(shipment)) and (ticket := _admit(leave)))
+    asked = dict(itertools.islice(may, REFRESH_AT_MOST))
     answers = _ask_together(asked)
     refreshed = [_settle(leave, ticket, answers[leave]) for leave, ticket in asked.items()]
     checked = Shipment.objects.filter(pk__in=[shipment.pk for shipment in parcels]).values_list("checked_at", flat=True)
@@ -241,8 +244,7 @@ def _settle(leave: Leave, ticket: Ticket, outcome: ProviderReport | ProviderErro
         with transaction.atomic():
             return _record_failure(leave.shipment, leave.provider, outcome).answered
     asking.settle(ticket)
-    with transaction.atomic():
-        _record(leave.shipment, leave.provider, outcome)
+    _record_alone(leave.shipment, leave.provider, outcome)
     return True
 
 
@@ -271,6 +273,12 @@ def _next_allowed_at(shipment: Shipment) -> dt.datetime:
 
 
 # --- recording ------------------------------------------------------------------------------------
+
+
+@retried
+def _record_alone(shipment: Shipment, provider: str, report: ProviderReport) -> None:
+    with transaction.atomic():
+        _record(shipment, provider, report)
 
 
 def _record(shipment: Shipment, provider: str, report: ProviderReport) -> None:
@@ -338,6 +346,10 @@ def _postpone(shipment: Shipment, until: dt.datetime | None) -> None:
     order = shipment.orders.order_by("pk").first()
     detail = f"{shipment.carrier.name} {shipment.waybill_no} 长期没有轨迹，已停止查询"
     alerting.open_alert(AlertKind.LOST_CONTACT, subject=problems.subject(shipment), order=order, detail=detail)
+
+
+def _spread(instant: dt.datetime) -> dt.datetime:
+    return instant + dt.timedelta(seconds=random.uniform(0, SPREAD_SECONDS))  # noqa: S311
 
 
 def _phone_tail(shipment: Shipment) -> str:

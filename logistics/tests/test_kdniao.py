@@ -1,5 +1,6 @@
 """快递鸟 in every form that was documented or seen."""
 
+import contextlib
 import datetime as dt
 import json
 from pathlib import Path
@@ -7,6 +8,8 @@ from urllib.parse import parse_qs, quote, quote_plus, urlencode
 
 import pytest
 import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logistics.models import ShipmentStatus as S
 from logistics.providers import kdniao
@@ -309,6 +312,27 @@ def test_a_refusal_has_the_documented_form():
     reply = kdniao.refused("db busy", status=503)
     expected = fixture("push_102_failed_query")["merchant_error_response"]
     assert (reply.status, json.loads(reply.body)) == (503, expected)
+
+
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+FIELD = st.sampled_from(["LogisticCode", "Success", "State", "StateEx", "Traces", "AcceptTime", "Action", "Reason"])
+ANYTHING = st.recursive(
+    SCALAR, lambda inner: st.lists(inner) | st.dictionaries(FIELD | st.text(), inner), max_leaves=20
+)
+
+
+@given(items=ANYTHING | st.lists(st.dictionaries(FIELD, ANYTHING)), pushed_at=SCALAR)
+def test_whatever_is_signed_is_read_or_unreadable(items, pushed_at):
+    body = pushed(json.dumps({"Data": items, "PushTime": pushed_at}))
+    kdniao.authenticate(body)
+    with contextlib.suppress(Unreadable):
+        kdniao.parse(body)
+
+
+@given(st.binary(max_size=300))
+def test_whatever_is_not_signed_is_refused(body):
+    with pytest.raises((Forged, Unreadable)):
+        kdniao.authenticate(body)
 
 
 # --- codes and times ------------------------------------------------------------------------------

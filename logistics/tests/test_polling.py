@@ -44,6 +44,13 @@ def due(waybill_no: str = NO, **fields) -> Shipment:
     return fresh(shipment)
 
 
+def make_shipment_of(order: Order, waybill_no: str) -> Shipment:
+    """Put another parcel of an order on its way, whatever is in it."""
+    shipment = Shipment.objects.create(carrier=make_carrier(), waybill_no=waybill_no, shipped_at=clock.now())
+    shipment.links.create(order=order)
+    return shipment
+
+
 def fresh(shipment: Shipment) -> Shipment:
     return Shipment.objects.select_related("carrier").get(pk=shipment.pk)
 
@@ -232,7 +239,8 @@ def test_a_budget_that_is_used_up_puts_off_until_tomorrow(fake_http):
     breaker.state_of("kdniao")
     ProviderState.objects.update(daily_budget=0)
     poll()
-    assert fresh(shipment).next_poll_at == clock.start_of_day(dt.date(2026, 11, 23))
+    late = fresh(shipment).next_poll_at - clock.start_of_day(dt.date(2026, 11, 23))
+    assert dt.timedelta(0) <= late <= dt.timedelta(seconds=polling.SPREAD_SECONDS)
 
 
 def test_after_a_month_of_silence_a_person_takes_over(fake_http, frozen):
@@ -286,7 +294,8 @@ def test_a_subscription_waits_while_the_breaker_is_open(fake_http):
     tracked()
     deliver("logistics.subscribe")
     (row,) = queued("logistics.subscribe")
-    assert (fake_http.calls, row.due_at) == ([], clock.now() + MINUTE)
+    assert fake_http.calls == []
+    assert MINUTE <= row.due_at - clock.now() <= MINUTE + dt.timedelta(seconds=polling.SPREAD_SECONDS)
 
 
 # --- the buyer's refresh --------------------------------------------------------------------------
@@ -346,6 +355,27 @@ def test_a_silent_provider_does_not_keep_the_buyer_waiting(fake_http, monkeypatc
     released.set()
     assert (refreshed.refreshed, waited < 3) == (False, True)
     assert ProviderCall.objects.get().outcome == "failed"
+
+
+def test_of_many_parcels_each_refresh_asks_about_the_next_few(fake_http, monkeypatch):
+    monkeypatch.setattr(polling, "REFRESH_AT_MOST", 1)
+    first = tracked()
+    order = first.orders.get()
+    second = make_shipment_of(order, "SF0000000000002")
+    fake_http.will_answer(answer())
+    polling.refresh_now(order)
+    fake_http.will_answer(answer(waybill_no="SF0000000000002"))
+    assert polling.refresh_now(order).refreshed
+    assert fresh(second).status == S.OUT_FOR_DELIVERY
+
+
+def test_all_parcels_of_an_order_are_asked_about_together(fake_http):
+    first = tracked()
+    order = first.orders.get()
+    make_shipment_of(order, "SF0000000000002")
+    fake_http.will_answer(answer())
+    refreshed = polling.refresh_now(order)
+    assert (len(fake_http.calls), refreshed.next_allowed_at) == (2, clock.now() + polling.FLOOR)
 
 
 # --- never inside a transaction -------------------------------------------------------------------
