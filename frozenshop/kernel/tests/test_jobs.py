@@ -9,9 +9,11 @@ from django.db import connection
 from django_celery_beat.models import PeriodicTask
 
 from frozenshop import schedule
+from frozenshop.celery import app
 from frozenshop.kernel import audit, beat, clock, jobs, outbox, tasks
 from frozenshop.kernel.jobs import Job
 from frozenshop.kernel.models import JobRun, OutboxMessage
+from frozenshop.kernel.outbox import consuming
 
 pytestmark = pytest.mark.django_db
 MINUTE = dt.timedelta(minutes=1)
@@ -147,6 +149,11 @@ def test_writing_the_schedule_again_keeps_the_operators_switch_and_drops_former_
     assert row.description.startswith("清理")
     assert not PeriodicTask.objects.filter(name="former").exists()
     assert PeriodicTask.objects.filter(name="by hand").exists()
+
+
+def test_every_job_has_a_consumer():
+    app.loader.import_default_modules()
+    assert {job.topic for job in schedule.JOBS} <= set(consuming._consumers)
 
 
 def test_every_job_has_a_name_of_its_own():
