@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from django.core.cache import cache
-from django.db.models import Q
 
 from frozenshop.kernel import clock
 from logistics import problems
@@ -33,6 +32,8 @@ LIFETIME = dt.timedelta(seconds=versions.KEPT_SECONDS - 60)
 
 _ORDER_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOLD = {kind: rule.buyer_message for kind, rule in alerting.KINDS.items() if rule.buyer_message}
+_TOLD_OF_PARCEL = [kind for kind in _TOLD if kind in problems.ALL_KINDS]
+_TOLD_OF_ORDER = [kind for kind in _TOLD if kind not in problems.ALL_KINDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def build(order: Order) -> Document:
             for event in history
         ],
         "shipments": [_shipment(shipment, events[shipment.pk], now) for shipment in shipments],
-        "alerts": _alerts(_open_alerts({order.pk: shipments})[order.pk]),
+        "alerts": _alerts(_open_alerts([order], {order.pk: shipments})[order.pk]),
         "archived": False,
     }
 
@@ -117,7 +118,7 @@ def summaries(orders: Sequence[Order]) -> list[Document]:
     links = ShipmentOrder.objects.filter(order_id__in=list(shipments), shipment__voided_at=None)
     for link in links.select_related("shipment__carrier").order_by("shipment__shipped_at", "shipment_id"):
         shipments[link.order_id].append(link.shipment)
-    alerts = _open_alerts(shipments)
+    alerts = _open_alerts(orders, shipments)
     now = clock.now()
     return [_summary(order, shipments[order.pk], alerts[order.pk], now) for order in orders]
 
@@ -144,14 +145,23 @@ def cached_document(order_no: str) -> CachedDocument | None:
     """Return the kept document unless it is known to be out of date: one round trip."""
     if not _ORDER_NO.fullmatch(order_no):
         return None
-    key, lowest = _cache_key(order_no), versions.cache_key(order_no)
     try:
-        found = cache.get_many([key, lowest])
+        found = cache.get_many(cache_keys(order_no))
     except Exception:  # A cache that is down costs time, not answers.
         logger.warning("document cache was not readable", exc_info=True)
         return None
-    entry = found.get(key)
-    if entry is None or entry["version"] < found.get(lowest, 0):
+    return kept_in(found, order_no)
+
+
+def cache_keys(order_no: str) -> list[str]:
+    """Return the keys of the cache from whose values `kept_in` reads the document."""
+    return [_cache_key(order_no), versions.cache_key(order_no)] if _ORDER_NO.fullmatch(order_no) else []
+
+
+def kept_in(found: Mapping[str, Any], order_no: str) -> CachedDocument | None:
+    """Return the document among values of the cache, unless it is known to be out of date."""
+    entry = found.get(_cache_key(order_no))
+    if entry is None or entry["version"] < found.get(versions.cache_key(order_no), 0):
         return None
     return CachedDocument(
         entry["version"],
@@ -252,19 +262,22 @@ def _eta(shipment: Shipment, now: dt.datetime) -> dict[str, Any] | None:
     }
 
 
-def _open_alerts(shipments: Mapping[int, Sequence[Shipment]]) -> Mapping[int, list[Alert]]:
-    """Return each order's open alerts that the buyer is told of, its boxes' included, oldest first."""
-    of_subject: dict[str, list[int]] = defaultdict(list)
-    for order_id, boxes in shipments.items():
-        for shipment in boxes:
-            of_subject[problems.subject(shipment)].append(order_id)
-    keys = [f"{kind.value}:{subject}" for subject in of_subject for kind in _TOLD]
-    mine = Q(order_id__in=list(shipments), kind__in=list(_TOLD))
-    rows = Alert.objects.filter(mine | Q(open_key__in=keys) if keys else mine, resolved_at=None)
+def _open_alerts(orders: Iterable[Order], shipments: Mapping[int, Sequence[Shipment]]) -> Mapping[int, list[Alert]]:
+    """Return each order's open alerts that the buyer is told of, its boxes' included, oldest first.
+
+    They are looked up by the unique key that every open alert has, so that no list of alerts is ever read through.
+    """
+    concerned: dict[str, list[int]] = defaultdict(list)
+    for order in orders:
+        for kind in _TOLD_OF_ORDER:
+            concerned[alerting.open_key(kind, order.order_no)].append(order.pk)
+        for shipment in shipments[order.pk]:
+            for kind in _TOLD_OF_PARCEL:
+                concerned[alerting.open_key(kind, problems.subject(shipment))].append(order.pk)
     found: dict[int, list[Alert]] = defaultdict(list)
+    rows = Alert.objects.filter(open_key__in=list(concerned))
     for alert in sorted(rows, key=lambda alert: (alert.opened_at, alert.pk)):
-        owners = of_subject.get(alert.subject) or [alert.order_id or 0]
-        for order_id in owners:
+        for order_id in concerned[alert.open_key or ""]:
             found[order_id].append(alert)
     return found
 

@@ -6,10 +6,11 @@ a process. It remembers nothing of the time before.
 """
 
 import functools
+import hashlib
 import threading
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.conf import settings
 from redis import Redis
@@ -17,10 +18,9 @@ from redis import exceptions as redis_errors
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-if TYPE_CHECKING:
-    from redis.commands.core import Script
+from frozenshop.kernel.redis_line import Line
 
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 _UNUSABLE = (
     redis_errors.ConnectionError,
@@ -60,8 +60,9 @@ class RedisStore:
         self.client = Redis.from_url(
             url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=retry
         )
+        self.line = Line(self.client.connection_pool)
         self._prefix = prefix
-        self._scripts: dict[str, Script] = {}
+        self._digests: dict[str, str] = {}
         self._lock = threading.Lock()
         self._ask_again_at = 0.0
         self._away_since: float | None = None
@@ -72,11 +73,10 @@ class RedisStore:
 
     def run(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> int:
         """Run a script, which may ask for `store_age()`. Raises Away."""
-        if time.monotonic() < self._ask_again_at:
-            raise Away
+        self._pause()
         was_away = self._away_since is not None
         try:
-            answer = self._script(script)(keys=[*keys, self.key("birth")], args=[*args, int(was_away)])
+            answer = self._evaluate(script, [*keys, self.key("birth")], [*args, int(was_away)])
         except _UNUSABLE as error:
             self._lose()
             raise Away from error
@@ -84,10 +84,23 @@ class RedisStore:
             self._away_since = None
         return int(answer)
 
+    def fetch(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return what stands under full keys, such as the cache's. Raises Away."""
+        self._pause()
+        try:
+            return list(self.line.ask("MGET", *keys))
+        except _UNUSABLE as error:
+            self._lose()
+            raise Away from error
+
     def seconds_away(self) -> float:
         """Return for how long this process has been doing without Redis."""
         since = self._away_since
         return 0.0 if since is None else time.monotonic() - since
+
+    def _pause(self) -> None:
+        if time.monotonic() < self._ask_again_at:
+            raise Away
 
     def _lose(self) -> None:
         with self._lock:
@@ -96,10 +109,14 @@ class RedisStore:
             if self._away_since is None:
                 self._away_since = now
 
-    def _script(self, text: str) -> "Script":
-        if text not in self._scripts:
-            self._scripts[text] = self.client.register_script(_BIRTH + text)
-        return self._scripts[text]
+    def _evaluate(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        if script not in self._digests:
+            self._digests[script] = hashlib.sha1((_BIRTH + script).encode(), usedforsecurity=False).hexdigest()
+        asked = (len(keys), *keys, *args)
+        try:
+            return self.line.ask("EVALSHA", self._digests[script], *asked)
+        except redis_errors.NoScriptError:  # a Redis that was restarted; nothing of the script has run
+            return self.line.ask("EVAL", _BIRTH + script, *asked)
 
 
 def current() -> RedisStore | None:

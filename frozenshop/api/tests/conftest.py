@@ -1,21 +1,25 @@
-from collections.abc import Iterator
+import secrets
 
 import pytest
 from django.core.cache import cache
 
 from frozenshop.api.tests.client import Signer, log_in, shop
 from frozenshop.kernel import nonces
+from frozenshop.kernel.tests import stores
 from orders.models import Customer
 from orders.tests.factories import make_customer
 
 
 @pytest.fixture(autouse=True)
-def _old_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The nonce store was there before the test began, and the cache holds nothing of the former test."""
-    monkeypatch.setattr(nonces.HERE, "_born", float("-inf"))
-    cache.clear()
-    yield
-    cache.clear()
+def _own_stores(monkeypatch: pytest.MonkeyPatch, settings) -> None:
+    """Nothing of other tests is in the cache, and the nonce store was there before the test began."""
+    if settings.REDIS_URL:
+        stores.make_old(stores.use_shared_redis(monkeypatch, settings))
+        monkeypatch.setattr(cache, "key_prefix", f"test-{secrets.token_hex(6)}")
+    else:
+        stores.fresh_memory(monkeypatch)
+        monkeypatch.setattr(nonces.HERE, "_born", float("-inf"))
+        cache.clear()
 
 
 @pytest.fixture

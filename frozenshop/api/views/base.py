@@ -32,6 +32,17 @@ class BuyerView(JsonView):
 
     authentication_classes = (BuyerAuthentication,)
 
+    def wanted(self) -> list[str]:
+        """Return keys of the cache that are fetched together with the session."""
+        return []
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [BuyerAuthentication(self.wanted())]
+
+    @property
+    def fetched(self) -> dict[str, Any]:
+        return cast(BuyerAuthentication, self.request.successful_authenticator).fetched
+
     @property
     def buyer(self) -> Buyer:
         return cast(Buyer, self.request.user)

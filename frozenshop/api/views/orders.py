@@ -63,8 +63,11 @@ class OrderStatusesView(BuyerView):
 
 
 class OrderView(BuyerView):
+    def wanted(self) -> list[str]:
+        return document.cache_keys(self.kwargs.get("order_no", ""))
+
     def get(self, request: Request, order_no: str) -> HttpResponse:
-        return reply_bytes(visible.read(self.buyer, order_no))
+        return reply_bytes(visible.read(self.buyer, order_no, document.kept_in(self.fetched, order_no)))
 
 
 class OrderRefreshView(BuyerView):

@@ -142,6 +142,19 @@ def test_a_nonce_row_is_kept_for_at_least_300_seconds(settings):
     assert Nonce.objects.get().expires_at.timestamp() >= NOW + 300
 
 
+@pytest.mark.django_db
+def test_rows_of_dead_nonces_are_purged(settings, clock, monkeypatch):
+    settings.REDIS_URL = ""
+    settings.EMBEDDED = False
+    monkeypatch.setattr(nonces, "PURGE_BATCH", 2)
+    for number in range(5):
+        accepted(f"old-{number:012}")
+    clock.shift(300)
+    accepted("young-0000000000")
+    assert nonces.purge() == 5
+    assert Nonce.objects.get().nonce == "young-0000000000"
+
+
 @pytest.fixture
 def own_redis(tmp_path, monkeypatch, settings):
     server = stores.OwnRedis(tmp_path)
