@@ -58,8 +58,8 @@ KINDS: Mapping[AlertKind, Kind] = MappingProxyType(
 
 def open_alert(kind: AlertKind, *, subject: str, order: Order | None = None, detail: str = "") -> Alert | None:
     """Open an alert, or return None if one of this kind is open for the subject already."""
-    open_key, now, rule = _open_key(kind, subject), clock.now(), KINDS[kind]
-    if Alert.objects.filter(open_key=open_key).exists():
+    key, now, rule = open_key(kind, subject), clock.now(), KINDS[kind]
+    if Alert.objects.filter(open_key=key).exists():
         return None
     try:
         with transaction.atomic():
@@ -67,7 +67,7 @@ def open_alert(kind: AlertKind, *, subject: str, order: Order | None = None, det
                 kind=kind,
                 subject=subject,
                 order=order,
-                open_key=open_key,
+                open_key=key,
                 severity=rule.severity,
                 detail=detail[:500],
                 opened_at=now,
@@ -81,7 +81,7 @@ def open_alert(kind: AlertKind, *, subject: str, order: Order | None = None, det
 
 def resolve_alerts(subject: str, kinds: Iterable[AlertKind], *, by: str, resolution: str) -> int:
     """Close the subject's open alerts of these kinds because something good happened; returns how many."""
-    keys = [_open_key(kind, subject) for kind in kinds]
+    keys = [open_key(kind, subject) for kind in kinds]
     alerts = list(Alert.objects.filter(open_key__in=keys))
     return sum(_close(alert, by, resolution) for alert in alerts)
 
@@ -127,7 +127,8 @@ def staff(user: AbstractBaseUser) -> Actor:
     return Actor(Source.STAFF, f"staff:{user.pk}")
 
 
-def _open_key(kind: AlertKind, subject: str) -> str:
+def open_key(kind: AlertKind, subject: str) -> str:
+    """Return the unique key that an alert of this kind and subject has while it is open."""
     return f"{kind.value}:{subject}"
 
 
