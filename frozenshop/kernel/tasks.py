@@ -4,11 +4,10 @@ import datetime as dt
 
 from celery import shared_task
 
-from frozenshop.kernel import audit, clock, jobs, outbox
-from frozenshop.kernel.models import IdempotencyKey, JobRun, Nonce
+from frozenshop.kernel import audit, clock, idempotency, jobs, nonces, outbox
+from frozenshop.kernel.models import JobRun
 
 KEEP_RUNS = dt.timedelta(days=35)
-KEEP_IDEMPOTENCY_KEYS = dt.timedelta(days=7)
 
 
 @shared_task(name="kernel.tick", ignore_result=True)
@@ -31,8 +30,7 @@ def rearm(effect: outbox.Effect, slot: str) -> None:
 @outbox.consumer("kernel.purge", transactional=False)
 def purge(effect: outbox.Effect, slot: str) -> None:
     """Delete what has served its time, in short transactions."""
-    now = clock.now()
     outbox.purge_done()
-    JobRun.objects.filter(recorded_at__lt=now - KEEP_RUNS).delete()
-    IdempotencyKey.objects.filter(created_at__lt=now - KEEP_IDEMPOTENCY_KEYS).delete()
-    Nonce.objects.filter(expires_at__lt=now).delete()
+    JobRun.objects.filter(recorded_at__lt=clock.now() - KEEP_RUNS).delete()
+    idempotency.purge()
+    nonces.purge()

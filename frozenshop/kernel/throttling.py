@@ -13,14 +13,15 @@ from frozenshop.kernel.errors import Unavailable
 MICROSECONDS = 1_000_000
 MAX_KEYS_HERE = 10_000
 
-# How long (in microseconds) a hit must wait, and the instant to keep once it is allowed.
+# How long (in microseconds) a hit must wait, and the instant to keep once it is allowed. It is kept for a minute longer
+# than it limits anybody, since Redis forgets by its own clock.
 GCRA = """
 local function gcra(key, now, interval, burst)
   local instant = math.max(tonumber(redis.call('GET', key) or 0), now) + interval
   return instant - now - interval * burst, instant
 end
 local function keep(key, now, instant)
-  redis.call('SET', key, string.format('%.0f', instant), 'PX', math.ceil((instant - now) / 1000))
+  redis.call('SET', key, string.format('%.0f', instant), 'PX', math.ceil((instant - now) / 1000) + 60000)
 end
 """
 _HIT = (
