@@ -136,7 +136,8 @@ def clear_faults(world: World) -> dict[str, Any]:
 
 
 def put_shipment(world: World, waybill_no: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Start a scenario or serve a payload; a second PUT starts anew."""
+    """Start a scenario or serve a payload; a second PUT starts anew. A null counts as absent."""
+    asked = {field: value for field, value in asked.items() if value is not None}
     known_fields(asked, "provider", "carrier_code", "scenario", "payload", "speed", "push", "consignee", *TEXTS)
     if not waybill_no.isprintable() or not 1 <= len(waybill_no) <= 64:
         raise BadControl("waybill_no", "要填 1–64 个字符的运单号")
@@ -144,7 +145,7 @@ def put_shipment(world: World, waybill_no: str, asked: Mapping[str, Any]) -> dic
     shipment = Shipment(
         waybill_no=waybill_no,
         provider=choice({"provider": "kdniao", **asked}, "provider", PROVIDERS),
-        carrier_code=choice(asked, "carrier_code", CARRIERS),
+        carrier_code=choice(_named_by_payload(asked) | asked, "carrier_code", CARRIERS),
         started_at=now,
         pushed_until=now,
         speed=number(asked, "speed", default=1, least=0.001, most=10_000_000),
@@ -170,6 +171,12 @@ def _tell_what(shipment: Shipment, asked: Mapping[str, Any]) -> None:
             shipment.payload = sample_payload(shipment.scenario, shipment.waybill_no, shipment.carrier_code)
     if shipment.payload is not None:
         shipment.pushed_until = 0.0
+
+
+def _named_by_payload(asked: dict[str, Any]) -> dict[str, Any]:
+    payload = asked.get("payload")
+    code = payload.get("ShipperCode") if isinstance(payload, dict) else None
+    return {"carrier_code": code} if code else {}
 
 
 def _consignee(asked: Mapping[str, Any]) -> dict[str, str]:

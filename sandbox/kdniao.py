@@ -160,13 +160,23 @@ def _subscribe(world: World, kind: str, shipment: Shipment | None, asked: Mappin
 
 def _query(world: World, kind: str, shipment: Shipment | None, asked: Mapping[str, str]) -> Any:
     if shipment and shipment.payload is not None:
-        return shipment.payload
+        return _told_of(shipment)
     found = {"OrderCode": asked.get("ordercode", ""), "Callback": asked.get("callback", "")}
     events = shipment.events(world.clock()) if shipment else []
     told = tell(world, asked["shippercode"], asked["logisticcode"], events, basic=kind in BASIC)
     if asked.get("sort") == "1":
         told["Traces"].reverse()
     return {**told, **{key: value for key, value in found.items() if value}}
+
+
+def _told_of(shipment: Shipment) -> Any:
+    """Return the payload, or of a whole push that part which is about the parcel."""
+    payload = shipment.payload
+    items = payload.get("Data") if isinstance(payload, dict) else None
+    if not isinstance(items, list) or not items:
+        return payload
+    own = [item for item in items if isinstance(item, dict) and item.get("LogisticCode") == shipment.waybill_no]
+    return (own or items)[0]
 
 
 def tell(world: World, carrier_code: str, waybill_no: str, events: list[Event], *, basic: bool) -> dict[str, Any]:

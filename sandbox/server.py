@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 HOST = "127.0.0.1"
+LOOPBACK = frozenset({HOST, "localhost", "::1"})
 TICK_SECONDS = 0.25
 HANG_SECONDS = 30.0
 MAX_BODY = 4 * 1024 * 1024
@@ -126,7 +128,7 @@ class Application:
             return self.world.wechat.answer(request.method, request.path, asked["query"], asked["body"])
 
     def control(self, request: Request) -> Response:
-        if request.host.rsplit(":", 1)[0] not in (HOST, "localhost", "[::1]"):
+        if not _from_here(request):
             return refuse(403, "forbidden", "只能在本机控制沙箱")
         try:
             with self.world.lock:
@@ -169,6 +171,12 @@ class Application:
             return refuse(405, "method_not_allowed", "这个控制不接受该方法")
         found = controls.get_shipment(self.world, waybill_no)
         return as_json(found) if found else refuse(404, "not_found", "没有登记这个运单")
+
+
+def _from_here(request: Request) -> bool:
+    """A page of some other site in the same browser must not steer: neither by its name nor from its origin."""
+    claims = [f"//{request.host}", *request.headers.getlist("Origin")]
+    return all(urlsplit(claim).hostname in LOOPBACK for claim in claims)
 
 
 def _object(request: Request) -> dict[str, Any]:

@@ -185,8 +185,18 @@ def test_the_page_escapes_what_others_sent(http):
     assert "<script>" not in http("GET", "/_sim/").text
 
 
-def test_only_this_machine_may_steer(http):
-    assert http("GET", "/_sim/calls", headers={"Host": "evil.example"}).status_code == 403
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}])
+def test_no_other_site_may_steer(http, headers):
+    assert http("GET", "/_sim/calls", headers=headers).status_code == 403
+
+
+def test_a_page_of_this_machine_may_steer(http):
+    assert http("GET", "/_sim/calls", headers={"Origin": "http://localhost:8000"}).status_code == 200
+
+
+def test_a_null_counts_as_absent_and_a_payload_names_its_carrier(http):
+    asked = {"scenario": None, "speed": None, "payload": {"ShipperCode": "STO", "Success": True}}
+    assert http("PUT", SHIPMENT, json=asked).json()["carrier_code"] == "STO"
 
 
 def test_it_listens_on_loopback_only(sandbox):

@@ -181,6 +181,11 @@ def test_a_payload_is_served_verbatim(ask, put):
     assert ask(of()) == payload
 
 
+def test_of_a_whole_push_a_query_gets_the_part_about_its_parcel(ask, put):
+    put(payload={"Data": [{"LogisticCode": "other"}, {"LogisticCode": WAYBILL, "State": "3"}]})
+    assert ask(of())["State"] == "3"
+
+
 def test_a_text_payload_goes_out_byte_for_byte(http, put):
     put(payload='{"Success" :true}')
     text = json.dumps(of())

@@ -128,7 +128,7 @@ def test_while_the_program_is_away_orders_do_not_pile_up(shop, program, live, st
     program.status = status
     live(600)
     assert len(shop.plans) == 1
-    assert len(program.calls) < 30
+    assert len(program.calls) < 70
     program.status = 200
     live(60)
     assert len(program.orders) > 1
