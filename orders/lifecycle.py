@@ -58,6 +58,19 @@ def recorded(order: Order, reference: str | None) -> bool:
     return reference is not None and OrderEvent.objects.filter(order=order, reference=reference).exists()
 
 
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram, for the documentation."""
+    names = [f"    {status.value}: {status.label}" for status in _S]
+    arrows = [f"    {origin.value} --> {to.value}: {reason}" for (origin, to), reason in TRANSITIONS.items()]
+    ends = [f"    {status.value} --> [*]" for status in _S if not exits(status)]
+    return "\n".join(["stateDiagram-v2", *names, "    [*] --> placed", *arrows, *ends])
+
+
+def begin(order: Order, actor: Actor) -> None:
+    """Write the first row of a new order's history: who brought it."""
+    _event(order, "placed", order.placed_at, actor, "", None, None).save(force_insert=True)
+
+
 def move(
     order: Order,
     to: OrderStatus,

@@ -93,7 +93,7 @@ def _create(data: OrderInput, actor: Actor) -> Order:
     order.save(force_insert=True)
     OrderLine.objects.bulk_create(_order_lines(order, data.lines))
     access.grant(order)
-    lifecycle.record_still(order, kind="placed", occurred_at=data.placed_at, actor=actor)
+    lifecycle.begin(order, actor)
     return order
 
 
@@ -175,7 +175,7 @@ def _take_payment(order: Order, data: OrderInput, actor: Actor) -> bool:
 
 def _order_lines(order: Order, lines: tuple[LineInput, ...]) -> list[OrderLine]:
     products = Product.objects.filter(sku__in={line.sku for line in lines})
-    categories = ProductCategory.objects.filter(code__in={line.category for line in lines})
+    categories = ProductCategory.objects.filter(code__in={line.category for line in lines} - {""})
     by_sku = dict(products.values_list("sku", "temperature_class"))
     by_category = dict(categories.values_list("code", "temperature_class"))
     return [

@@ -2,6 +2,9 @@ import datetime as dt
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
@@ -206,3 +209,20 @@ def test_a_fact_is_judged_by_the_row_not_by_the_copy_in_hand():
     tell(order, "cancelled")
     assert tell(stale, "paid") == Applied(False, "already_cancelled")
     assert stale.status == OrderStatus.CANCELLED
+
+
+TOLD = st.tuples(st.sampled_from(FactType), st.sampled_from("abc"), st.sampled_from([None, 0, 4_000, 10_000]))
+
+
+@limits(max_examples=40)
+@given(st.sampled_from(OrderStatus), st.lists(TOLD, max_size=6))
+def test_whatever_is_told_the_history_is_one_chain_along_the_table_and_nothing_is_dropped(status, told):
+    order = make_order(status, total_fen=10_000)
+    for fact_type, reference, amount_fen in told:
+        tell(order, fact_type, reference, amount_fen=amount_fen)
+    rows = list(order.events.order_by("id").values_list("from_status", "to_status", "reference"))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(rows))
+    assert all(origin == to or (origin, to) in TRANSITIONS for origin, to, _ in rows)
+    assert order.status == rows[-1][1]
+    references = {reference for _, _, reference in rows if reference}
+    assert references == {f"{fact_type.value}:{reference}" for fact_type, reference, _ in told}

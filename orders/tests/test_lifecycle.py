@@ -55,6 +55,12 @@ def test_exits_follow_the_table():
     assert lifecycle.exits("placed") == ["paid", "cancelled"]
 
 
+def test_the_diagram_is_made_from_the_table():
+    lines = lifecycle.diagram().splitlines()
+    assert "    shipped --> paid: 运单在首次扫描前作废" in lines
+    assert len([line for line in lines if " --> " in line]) == len(TRANSITIONS) + 3
+
+
 def test_a_move_keeps_both_clocks_actor_and_reason(order):
     occurred_at = clock.now() - dt.timedelta(hours=3)
     step(order, OrderStatus.SHIPPED, occurred_at=occurred_at, reason="登记", amount_fen=5)
