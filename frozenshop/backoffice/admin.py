@@ -46,6 +46,9 @@ class StaffGroupAdmin(BaseAdmin[Group], auth_admin.GroupAdmin):
     ordering = ("id",)
 
 
+PeriodicTask._meta.verbose_name = PeriodicTask._meta.verbose_name_plural = "定时任务"
+
+
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(BaseAdmin[PeriodicTask]):
     """The schedule: a switch and a cadence. What runs is code, and is not edited here."""

@@ -14,6 +14,7 @@ from frozenshop.backoffice.models import OrderNote
 from frozenshop.kernel import outbox
 from frozenshop.kernel.changelist import record_act, staff_actor
 from frozenshop.kernel.clock import now
+from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import Invalid, NotPossible
 from logistics import shipping
 from logistics.carriers import resolve_carrier
@@ -208,8 +209,11 @@ def unmask(request: HttpRequest, order: Order) -> Done:
     reason = checked(ReasonForm(request.POST))["reason"]
     if not order.consignee_sealed:
         raise NotPossible("这个订单没有收件人信息")
+    try:
+        who = order.open_consignee()
+    except SealBroken as broken:
+        raise NotPossible("收件人信息无法解密，请检查密钥设置") from broken
     record_act(request, "order.unmasked", subject(order), reason=reason)
-    who = order.open_consignee()
     address = f"{who.province}{who.city}{who.district}{who.address}"
     return Done(revealed={"name": who.name, "phone": who.phone, "address": address, "reason": reason})
 

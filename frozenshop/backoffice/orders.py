@@ -24,6 +24,7 @@ from frozenshop.backoffice.order_form import NewOrderForm, NewOrderLines, take_b
 from frozenshop.kernel.changelist import BaseAdmin, staff_actor
 from frozenshop.kernel.errors import Problem
 from logistics.models import Shipment, ShipmentOrder
+from logistics.search import search_orders
 from orders.contention import retried
 from orders.models import Alert, Order
 
@@ -50,11 +51,9 @@ class OrderAdmin(BaseAdmin[Order]):
     ) -> tuple[QuerySet[Order], bool]:
         if not search_term.strip():
             return queryset, False
-        from logistics.search import search_orders
-
         since, until = bounds(request.GET.get(DateRangeFilter.FROM, ""), request.GET.get(DateRangeFilter.TO, ""))
         found = search_orders(search_term, since=since, until=until)
-        request.search_note = found.label  # type: ignore[attr-defined]
+        request.search_note = f"按“{found.label}”查找"  # type: ignore[attr-defined]
         return queryset.filter(pk__in=found.ids), False
 
     def prepare_rows(self, rows: list[Order]) -> list[Order]:

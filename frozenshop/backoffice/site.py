@@ -12,6 +12,7 @@ class StaffSite(AdminSite):
     index_title = "今日工作"
     index_template = "backoffice/index.html"
     site_url = None
+    enable_nav_sidebar = False
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from frozenshop.backoffice.batch import batch_view

@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from frozenshop.kernel.clock import now, shanghai
+from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import Problem
 from logistics.models import Shipment, ShipmentStatus
 from orders.models import Alert, AlertKind, AlertSeverity, Order, OrderStatus
@@ -89,8 +90,15 @@ def yuan(fen: int | None) -> str:
 
 
 def masked_consignee(order: Order) -> dict[str, str]:
-    """Return name, phone and address as they may be shown to anybody of the staff."""
-    return order.open_consignee().masked() if order.consignee_sealed else {"name": "", "phone": "", "address": ""}
+    """Return name, phone and address as they may be shown to anybody of the staff.
+
+    A value that doesn't open (its key is lost) says so in its place: the rest of the list stays readable.
+    """
+    nothing = {"name": "", "phone": "", "address": ""}
+    try:
+        return order.open_consignee().masked() if order.consignee_sealed else nothing
+    except SealBroken:
+        return nothing | {"name": "（无法解密）"}
 
 
 def problem_text(problem: Problem) -> str:

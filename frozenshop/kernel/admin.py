@@ -1,6 +1,7 @@
 """The system's own tables, as staff see them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -18,7 +19,6 @@ from frozenshop.kernel.models import AuditEntry, CalendarDay, JobRun, MerchantKe
 
 @admin.register(OutboxMessage)
 class OutboxAdmin(ReadOnlyAdmin[OutboxMessage]):
-    keyset = ("-due_at", "-id")
     list_display = ("topic", "status", "attempts", "due_at", "created_at", "done_at", "error")
     list_filter = ("status",)
     search_fields = ("=key",)
@@ -28,6 +28,10 @@ class OutboxAdmin(ReadOnlyAdmin[OutboxMessage]):
         *("topic", "payload", "key", "status", "attempts", "due_at", "claimed_until", "last_error"),
         *("request_id", "created_at", "sent_at", "done_at"),
     )
+
+    def get_keyset(self, request: HttpRequest) -> Sequence[str]:
+        """Follow the index: within a status by due time."""
+        return ("-due_at", "-id") if request.GET.get("status__exact") else self.keyset
 
     @admin.display(description="最近错误")
     def error(self, message: OutboxMessage) -> str:

@@ -1,0 +1,97 @@
+"""One walk over every registered list: few queries, nothing counted, nothing scanned."""
+
+import re
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from frozenshop.backoffice.tests.crowd import BIG_TABLES, make_crowd
+from frozenshop.kernel.changelist import BaseAdmin
+
+CEILING = 15
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+EXTRA = {
+    "orders.Order": (
+        *({"todo": key} for key in ("to_ship", "stale", "late", "lockers", "problems", "returned")),
+        {"status__exact": "delivered"},
+        {"placed_from": "2026-01-01", "placed_to": "2026-12-31"},
+        {"carrier": "SF"},
+        {"alert": "stale"},
+        {"category": "seafood"},
+        *({"q": typed} for typed in ("C0000005", "SF0000000007", "13800000003", "0003", "0003 张三", "张三", "C00000")),
+    ),
+    "orders.Alert": (
+        {"state": "overdue"}, {"state": "resolved"}, {"state": "snoozed"}, {"owner": "me"}, {"kind": "stale"},
+        {"q": "C0000005"},
+    ),
+    "logistics.Shipment": ({"status__exact": "delivered"}, {"status__exact": "no_trace"}, {"q": "SF0000000007"}),
+    "logistics.ProviderCall": ({"q": "SF0000000007"},),
+    "logistics.ProviderMessage": ({"outcome__exact": "held"},),
+    "kernel.OutboxMessage": ({"status__exact": "dead"}, {"q": "k"}),
+    "kernel.AuditEntry": ({"q": "order:C0000005"},),
+}  # fmt: skip
+CASES = [(model, query) for model in MODELS for query in ({}, {"q": "x"}, *EXTRA.get(model._meta.label, ()))]
+
+
+def run(client, model, query) -> list[str]:
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(url, query).status_code == 200
+    return [one["sql"] for one in captured.captured_queries]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_every_list_keeps_to_the_one_rule(model):
+    shown = admin.site._registry[model]
+    assert isinstance(shown, BaseAdmin)
+    assert shown.date_hierarchy is None
+    assert all(name[0] in "=^" for name in shown.search_fields)
+    keys = [model._meta.get_field(key.lstrip("-")) for key in shown.keyset]
+    assert not any(key.null for key in keys)
+    assert keys[-1].unique
+    assert len({key.startswith("-") for key in shown.keyset}) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("model", "query"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_every_list_asks_little_and_counts_nothing(root, model, query):
+    queries = run(root, model, query)
+    assert len(queries) <= CEILING
+    for sql in queries:
+        assert not re.search(r"COUNT\(", sql, re.IGNORECASE), sql
+        assert not re.search(r"LIKE '%|LIKE BINARY '%|OFFSET [1-9]", sql, re.IGNORECASE), sql
+
+
+@pytest.mark.services
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "mysql", reason="needs MariaDB/MySQL: what its optimizer says")
+def test_no_list_scans_a_big_table(root):
+    make_crowd()
+    scans = [
+        f"{model._meta.label} {query}: {table} in {sql}"
+        for model, query in CASES
+        for sql in run(root, model, query)
+        if sql.startswith("SELECT")
+        for table in full_scans(sql)
+    ]
+    assert not scans, "\n".join(scans)
+
+
+def full_scans(sql: str) -> list[str]:
+    """Return the big tables that a statement reads without an index."""
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN " + sql.replace("%", "%%"))
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    aliases = dict(re.findall(r"`(\w+)` (U\d+|T\d+)\b", sql))
+    tables = {name: table for table, name in aliases.items()}
+    return [
+        table
+        for row in rows
+        if (table := tables.get(row["table"], row["table"])) in BIG_TABLES and row["type"] == "ALL"
+    ]
