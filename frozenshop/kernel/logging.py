@@ -97,5 +97,6 @@ def configure(level: str) -> dict[str, Any]:
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "celery": {"level": level},
+            "kombu": {"level": "ERROR"},
         },
     }
