@@ -62,6 +62,7 @@ def ship(
     with transaction.atomic():
         known = _newest(carrier, waybill_no)
         order.refresh_from_db(from_queryset=Order.objects.select_for_update())
+        known = known or _newest(carrier, waybill_no)  # a twin of this call may have held the order until now
         if known is not None and not _is_recycled(known, shipped_at):
             return _ship_known(known, order, shipped_at, actor, lines)
         generation = known.generation + 1 if known else 1
