@@ -9,7 +9,7 @@ from frozenshop.kernel import clock, jobs
 from frozenshop.kernel.beat import TICK
 
 # Thrice a minute: were it once, a beat that drifts by milliseconds would now and then step over a whole slot.
-TICK_SECONDS = 20
+TICK_EVERY = dt.timedelta(seconds=20)
 
 
 def sync() -> tuple[int, int]:
@@ -17,7 +17,7 @@ def sync() -> tuple[int, int]:
 
     The operator's `enabled` survives. A new job is due at once.
     """
-    rhythm = {"every": TICK_SECONDS, "period": IntervalSchedule.SECONDS}
+    rhythm = {"every": TICK_EVERY.seconds, "period": IntervalSchedule.SECONDS}
     interval = IntervalSchedule.objects.filter(**rhythm).first() or IntervalSchedule.objects.create(**rhythm)
     schedule = jobs.load()
     for job in schedule:
@@ -32,8 +32,7 @@ def sync() -> tuple[int, int]:
         PeriodicTask.objects.update_or_create(
             name=job.name,
             defaults=defaults,
-            create_defaults=defaults
-            | {"enabled": True, "last_run_at": clock.now() - dt.timedelta(seconds=TICK_SECONDS)},
+            create_defaults=defaults | {"enabled": True, "last_run_at": clock.now() - TICK_EVERY},
         )
     former = PeriodicTask.objects.filter(task=TICK).exclude(name__in=[job.name for job in schedule])
     removed = former.delete()[0]

@@ -6,10 +6,10 @@ import pytest
 import time_machine
 from django.core.management import call_command
 from django.db import connection
+from django.utils.module_loading import autodiscover_modules
 from django_celery_beat.models import PeriodicTask
 
 from frozenshop import schedule
-from frozenshop.celery import app
 from frozenshop.kernel import audit, beat, clock, jobs, outbox, tasks
 from frozenshop.kernel.jobs import Job
 from frozenshop.kernel.models import JobRun, OutboxMessage
@@ -152,7 +152,7 @@ def test_writing_the_schedule_again_keeps_the_operators_switch_and_drops_former_
 
 
 def test_every_job_has_a_consumer():
-    app.loader.import_default_modules()
+    autodiscover_modules("tasks")
     assert {job.topic for job in schedule.JOBS} <= set(consuming._consumers)
 
 
