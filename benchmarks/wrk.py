@@ -31,7 +31,11 @@ function init(args)
   end
   at = offset * math.floor(#requests / tonumber(args[2]))
 end
-function request() at = at + 1; if at > #requests then wrk.thread:stop(); return requests[#requests] end; return requests[at] end
+function request()
+  at = at + 1
+  if at > #requests then wrk.thread:stop(); return requests[#requests] end
+  return requests[at]
+end
 local bad = 0
 function response(status) if status < 200 or status > 299 then bad = bad + 1 end end
 """
@@ -83,7 +87,17 @@ def drive(port: int, requests: Sequence[bytes], *, seconds: int, connections: in
 def served(application: str, *, port: int, environment: dict[str, str], workers: int = 1) -> Iterator[None]:
     """Serve a WSGI application with Granian as `make run` does, and stop it afterwards."""
     command = [str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", str(workers), "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
+    command += [
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+        "--blocking-threads",
+        "4",
+        "--no-ws",
+        "--log-level",
+        "warning",
+    ]
     process = subprocess.Popen([*command, application], env=os.environ | environment, cwd=ROOT)
     try:
         _wait_until_it_answers(port)
