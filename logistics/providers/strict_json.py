@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 MAX_DEPTH = 100
+MAX_NOTES = 20
 
-_NOT_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^\[\]{}"]+', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
 def load(text: str) -> tuple[Any, tuple[str, ...]]:
@@ -21,11 +23,12 @@ def load(text: str) -> tuple[Any, tuple[str, ...]]:
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) < len(pairs):
-            names = [name for name, _ in pairs]
-            notes.extend(f"键 {name[:40]} 重复，取最后一个" for name in value if names.count(name) > 1)
+            counted = Counter(name for name, _ in pairs)
+            notes.extend(f"键 {name[:40]} 重复，取最后一个" for name, times in counted.items() if times > 1)
         return value
 
-    return json.loads(text, object_pairs_hook=build, parse_constant=_refuse_constant), tuple(notes)
+    value = json.loads(text, object_pairs_hook=build, parse_constant=_refuse_constant)
+    return value, tuple(notes[:MAX_NOTES])
 
 
 def _depth(text: str) -> int:
@@ -33,11 +36,16 @@ def _depth(text: str) -> int:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return 0
     depth = deepest = 0
-    for bracket in _NOT_STRUCTURE.sub("", text):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-        if deepest > MAX_DEPTH:
-            break
+    for match in _STRING_OR_BRACKET.finditer(text):
+        found = match[0]
+        if found in "[{":
+            depth += 1
+            if depth > deepest:
+                deepest = depth
+                if deepest > MAX_DEPTH:
+                    break
+        elif found in "]}":
+            depth -= 1
     return deepest
 
 
