@@ -78,13 +78,14 @@ class DatabaseCollector(Collector):
         from frozenshop.kernel.models import OutboxMessage
 
         now = clock.now()
-        counts = OutboxMessage.objects.exclude(status=OutboxMessage.Status.DONE).order_by()
+        unfinished = (OutboxMessage.Status.PENDING, OutboxMessage.Status.SENT, OutboxMessage.Status.DEAD)
+        counts = OutboxMessage.objects.filter(status__in=unfinished).order_by()
         rows = {row["status"]: row for row in counts.values("status").annotate(n=Count("pk"), oldest=Min("due_at"))}
         messages = GaugeMetricFamily("frozenshop_outbox_messages", "Unfinished outbox rows", labels=["status"])
         lag = GaugeMetricFamily(
             "frozenshop_outbox_lag_seconds", "How long the oldest row is overdue", labels=["status"]
         )
-        for status in (OutboxMessage.Status.PENDING, OutboxMessage.Status.SENT, OutboxMessage.Status.DEAD):
+        for status in unfinished:
             row = rows.get(status)
             messages.add_metric([status], row["n"] if row else 0)
             lag.add_metric([status], max((now - row["oldest"]).total_seconds(), 0) if row else 0)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,8 +11,9 @@ from typing import TypeVar
 
 import structlog
 from celery import shared_task
+from celery.exceptions import Reject
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from frozenshop.kernel import clock, jobs, request_id
 from frozenshop.kernel.errors import Problem
@@ -25,6 +27,7 @@ logger = structlog.get_logger(__name__)
 FIRST_WAIT = dt.timedelta(seconds=5)
 LONGEST_WAIT = dt.timedelta(hours=3)
 REASON_LENGTH = 500
+DATABASE_PAUSE_SECONDS = (1.0, 3.0)
 
 _consumers: dict[str, tuple[Callable[..., None], bool]] = {}
 _F = TypeVar("_F", bound=Callable[..., None])
@@ -88,7 +91,12 @@ def consumer(topic: str, *, transactional: bool = True, time_limit: int | None =
 
         @shared_task(name=topic, ignore_result=True, time_limit=limit, soft_time_limit=limit * 4 // 5)
         def run(message_id: int) -> None:
-            deliver(message_id)
+            try:
+                deliver(message_id)
+            except DatabaseError as error:
+                # Nothing could be noted: let the broker bring it again, sooner than the row would be sent again.
+                time.sleep(random.uniform(*DATABASE_PAUSE_SECONDS))  # noqa: S311
+                raise Reject(type(error).__name__, requeue=True) from error
 
         return function
 
@@ -101,7 +109,7 @@ def deliver(message_id: int) -> None:
     if message is None:
         return
     with (
-        request_id.carrying(message.request_id),
+        request_id.carrying(message.request_id or f"message-{message_id}"),
         structlog.contextvars.bound_contextvars(topic=message.topic, message_id=message_id),
     ):
         try:

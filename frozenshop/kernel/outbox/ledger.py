@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from frozenshop.kernel import audit, clock, request_id
 from frozenshop.kernel.actor import Actor
@@ -87,7 +87,7 @@ def replay(message_ids: Iterable[int], actor: Actor) -> int:
 
 def purge_done(older_than: dt.timedelta = KEEP_DONE, *, batch: int = 1000) -> int:
     """Delete rows done longer ago than that, in short transactions. Return how many."""
-    done = OutboxMessage.objects.filter(Q(status=Status.DONE), done_at__lt=clock.now() - older_than)
+    done = OutboxMessage.objects.filter(status=Status.DONE, done_at__lt=clock.now() - older_than)
     deleted = 0
     while ids := list(done.order_by("done_at").values_list("pk", flat=True)[:batch]):
         deleted += OutboxMessage.objects.filter(pk__in=ids).delete()[0]

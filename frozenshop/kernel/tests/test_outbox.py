@@ -3,8 +3,9 @@ from unittest.mock import Mock
 
 import pytest
 import time_machine
-from celery import Celery
-from django.db import transaction
+from celery import Celery, current_app
+from celery.exceptions import Reject
+from django.db import OperationalError, transaction
 
 from frozenshop.kernel import clock, outbox, request_id
 from frozenshop.kernel.actor import Actor, Source
@@ -156,6 +157,14 @@ def test_a_topic_without_consumer_is_dead():
     message = write("tests.gone")
     outbox.deliver(message.pk)
     assert OutboxMessage.objects.get().status == Status.DEAD
+
+
+def test_a_message_goes_back_to_the_broker_while_the_database_is_away(monkeypatch):
+    monkeypatch.setattr(consuming, "DATABASE_PAUSE_SECONDS", (0, 0))
+    monkeypatch.setattr(consuming, "deliver", Mock(side_effect=OperationalError))
+    with pytest.raises(Reject) as rejected:
+        current_app.tasks["tests.note"](message_id=1)
+    assert rejected.value.requeue
 
 
 def test_waits_grow_to_hours_and_are_spread():
