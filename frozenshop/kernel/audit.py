@@ -61,22 +61,23 @@ def seal_pending() -> int:
     with leases.hold("audit_sealer", SEALING_LEASE) as held:
         if not held:
             return 0
-        sealed = 0
-        while batch := _seal_batch():
-            sealed += batch
+        sealed, after = 0, 0
+        while seals := _seal_batch(after):
+            sealed, after = sealed + len(seals), seals[-1].audit_id
         return sealed
 
 
-def _seal_batch() -> int:
+def _seal_batch(after: int) -> list[AuditSeal]:
+    """Seal the next rows behind the id `after`; what is committed late in front of it is left to the next run."""
     with transaction.atomic():
         last = _last_seal()
         position, digest = (last.position, last.digest) if last else (0, "")
         seals = []
-        for row in pending().order_by("id").values(*_CONTENT)[:BATCH]:
+        for row in pending().filter(pk__gt=after).order_by("pk").values(*_CONTENT)[:BATCH]:
             position, sealed_at = position + 1, clock.now()
             digest = link(digest, position, sealed_at, row)
             seals.append(AuditSeal(position=position, audit_id=row["id"], digest=digest, sealed_at=sealed_at))
-        return len(AuditSeal.objects.bulk_create(seals))
+        return AuditSeal.objects.bulk_create(seals)
 
 
 def pending() -> QuerySet[AuditEntry]:
@@ -87,8 +88,8 @@ def pending() -> QuerySet[AuditEntry]:
 
 def link(former_digest: str, position: int, sealed_at: dt.datetime, row: Mapping[str, Any]) -> str:
     """Return the digest that ties a row, its place and the time of its sealing to all before it."""
-    content = {name: _plain(row[name]) for name in _CONTENT}
-    return _mac("seal", [former_digest, position, _plain(sealed_at), content])
+    content = [row[name] for name in _CONTENT]
+    return _mac("seal", [former_digest, position, sealed_at, *content])
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +190,15 @@ def _last_seal() -> AuditSeal | None:
     return AuditSeal.objects.order_by("-position").first()
 
 
-def _plain(value: Any) -> Any:
-    return value.astimezone(dt.UTC).isoformat(timespec="microseconds") if isinstance(value, dt.datetime) else value
-
-
 def _mac(purpose: str, content: Any) -> str:
-    text = json.dumps([purpose, content], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = _canonical([purpose, content])
     return hmac.digest(settings.AUDIT_KEY.encode(), text.encode(), hashlib.sha256).hex()
+
+
+def _instant(value: Any) -> str:
+    if not isinstance(value, dt.datetime):
+        raise TypeError(f"{type(value).__name__} has no canonical form")
+    return value.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
+_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_instant).encode
