@@ -72,8 +72,8 @@ def _shipped(title: str, ends: str, scenario: str, seconds: float, *, parcels: i
 # Twelve, so that any 25 orders of the demo buyer hold each at least twice, once long settled.
 BUYERS = (
     _shipped("很快送达", "delivered", "normal", 55),
-    _shipped("先问题后签收", "delivered", "problem_then_signed", 80),
-    _shipped("拒收退回", "returned", "returned", 75),
+    _shipped("拒收退回", "returned", "returned", 60),
+    _shipped("先问题后签收", "delivered", "problem_then_signed", 75),
     Archetype("一直没有付款", "placed"),
     _shipped("放快递柜超时", "delivered", "locker", 80),
     Archetype("已付款还没发货", "paid", pay=12),

@@ -1,9 +1,9 @@
 import json
 import threading
+from uuid import uuid4
 
 import pytest
 import requests
-from django.core.cache import cache
 
 from frozenshop.kernel.errors import Forbidden, Invalid, RateLimited, Unavailable
 from notifications.wechat import client, tokens, wire
@@ -11,7 +11,7 @@ from notifications.wechat.errors import WechatError
 from sandbox.config import Config
 from sandbox.server import Sandbox
 
-APPID, SECRET = "wx0123456789abcdef", "test-only-app-secret"
+SECRET = "test-only-app-secret"
 
 
 class FakeClock:
@@ -23,14 +23,14 @@ class FakeClock:
 
 @pytest.fixture
 def sim(settings):
-    """The real sandbox on a free port, in WeChat's place."""
-    sandbox = Sandbox(Config("1", "key", APPID, SECRET, port=0), clock=FakeClock(), sleep=lambda seconds: None)
+    """The real sandbox on a free port, in WeChat's place. A new appid has no token in the cache."""
+    appid = f"wx{uuid4().hex[:16]}"
+    sandbox = Sandbox(Config("1", "key", appid, SECRET, port=0), clock=FakeClock(), sleep=lambda seconds: None)
     server = sandbox.bind()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     settings.WECHAT_BASE_URL = f"http://127.0.0.1:{server.server_port}"
-    settings.WECHAT_APPID, settings.WECHAT_APP_SECRET = APPID, SECRET
-    cache.clear()
+    settings.WECHAT_APPID, settings.WECHAT_APP_SECRET = appid, SECRET
     yield sandbox.world
     server.shutdown()
     thread.join()

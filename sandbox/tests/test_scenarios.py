@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +109,9 @@ def test_a_captured_payload_keeps_what_it_says(sandbox, put):
     put(scenario="kdniao_04_query_out_of_order_slash_dates_state_int")
     payload = sandbox.world.shipments[WAYBILL].payload
     assert (payload["State"], payload["Traces"][0]["AcceptTime"]) == (3, "2019/06/25 08:05:37")
+
+
+def test_the_documents_table_is_true():
+    text = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", text, re.MULTILINE))
+    assert rows == {name: scenario.end_code for name, scenario in SCENARIOS.items()}

@@ -141,7 +141,7 @@ def test_a_refused_order_is_given_up(shop, program, live):
 
 
 def test_within_two_minutes_one_is_delivered_one_is_troubled_one_is_returned(live, program, sim):
-    live(110)
+    live(90)
     assert {"delivered", "returned"} <= {order["status"] for order in program.mine()}
     codes = {event.code for s in sim.world.shipments.values() for event in s.events(sim.world.clock())}
     assert codes & {"412", "416"}
