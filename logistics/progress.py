@@ -112,10 +112,13 @@ def refresh_order(order: Order, *, actor: Actor, reason: str = "") -> bool:
     """
     with transaction.atomic():
         order.refresh_from_db(from_queryset=Order.objects.select_for_update())
-        now_at = standing(_parcels(order), complete=not remaining(order))
+        parcels = _parcels(order)
+        arrived = all(parcel.step >= Step.DELIVERED for parcel in parcels)
+        now_at = standing(parcels, complete=arrived and not remaining(order))
         moved = _advance(order, now_at, actor, reason)
         lifecycle.set_milestones(order, _milestones(order, now_at))
-        _review(order, now_at)
+        if moved or now_at.status is None or now_at.partly_returned:
+            _review(order, now_at)
         return moved
 
 

@@ -131,11 +131,11 @@ def _rows(shipment: Shipment, report: ProviderReport, provider: str, mask: Mask)
             shipment=shipment,
             provider=provider,
             status=event.status,
-            code=event.code[:MAX_CODE],
+            code=_storable(event.code)[:MAX_CODE],
             occurred_at=event.occurred_at,
             recorded_at=now,
-            text=mask(event.text)[:MAX_TEXT],
-            location=mask(event.location)[:MAX_PLACE],
+            text=mask(_storable(event.text))[:MAX_TEXT],
+            location=mask(_storable(event.location))[:MAX_PLACE],
         )
         for event in report.events
     ]
@@ -147,10 +147,10 @@ def _rows(shipment: Shipment, report: ProviderReport, provider: str, mask: Mask)
                 overall=True,
                 weak=overall.weak,
                 status=overall.status,
-                code=overall.code[:MAX_CODE],
+                code=_storable(overall.code)[:MAX_CODE],
                 occurred_at=overall.as_of,
                 recorded_at=now,
-                location=mask(overall.location)[:MAX_PLACE],
+                location=mask(_storable(overall.location))[:MAX_PLACE],
             )
         )
     for row in rows:
@@ -175,6 +175,11 @@ def event_key(row: Told) -> str:
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _storable(text: str) -> str:
+    """Replace what no database takes (lone surrogates) and what nobody can read (NUL)."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()
+
+
 def _insert(shipment: Shipment, rows: Iterable[TrackingEvent]) -> list[TrackingEvent]:
     by_key = {row.key: row for row in rows}
     known = set(TrackingEvent.objects.filter(shipment=shipment, key__in=list(by_key)).values_list("key", flat=True))
@@ -193,7 +198,7 @@ def _count_unknown(provider: str, report: ProviderReport, new_codes: set[str], m
         row, _ = UnknownCode.objects.get_or_create(
             provider=provider,
             code=code[:MAX_CODE],
-            defaults={"sample": mask(sample)[:200], "first_seen_at": now},
+            defaults={"sample": mask(_storable(sample))[:200], "first_seen_at": now},
         )
         UnknownCode.objects.filter(pk=row.pk).update(count=F("count") + 1, last_seen_at=now)
         alerting.open_alert(
