@@ -15,7 +15,8 @@ def _own_stores(monkeypatch: pytest.MonkeyPatch, settings) -> None:
     """Nothing of other tests is in the cache, and the nonce store was there before the test began."""
     if settings.REDIS_URL:
         stores.make_old(stores.use_shared_redis(monkeypatch, settings))
-        monkeypatch.setattr(cache, "key_prefix", f"test-{secrets.token_hex(6)}")
+        own = {"KEY_PREFIX": f"test-{secrets.token_hex(6)}"}
+        settings.CACHES = {"default": settings.CACHES["default"] | own}
     else:
         stores.fresh_memory(monkeypatch)
         monkeypatch.setattr(nonces.HERE, "_born", float("-inf"))
