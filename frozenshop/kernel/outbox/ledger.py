@@ -66,10 +66,7 @@ def rearm(*, batch: int = 500) -> int:
 
 
 def resend_all_sent() -> int:
-    """Send again all that was sent and not finished: the file broker forgets what a killed worker had read.
-
-    Repeating what is still in its folder is harmless; the row is closed once.
-    """
+    """Send again all that was sent and not finished, without waiting."""
     return OutboxMessage.objects.filter(status=Status.SENT).update(status=Status.PENDING, claimed_until=None)
 
 

@@ -16,7 +16,7 @@ from celery import Celery
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.db.models import Q, QuerySet
-from kombu import Connection, Producer
+from kombu import Connection, Producer, Queue
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.models import OutboxMessage
@@ -41,7 +41,7 @@ class Relay:
 
     def run(self, stop: threading.Event) -> None:
         if settings.CELERY_BROKER_URL.startswith("filesystem"):
-            ledger.resend_all_sent()
+            self._start_over()
         failures = 0
         while not stop.is_set():
             try:
@@ -75,6 +75,12 @@ class Relay:
             mark_sent(published, lease)
             release([pk for pk, _ in claimed[len(published) :]], lease)
         return len(published)
+
+    def _start_over(self) -> None:
+        """Empty the file broker and send all again: it forgot what a killed worker had read, and nobody knows what."""
+        with self._app.connection_for_write() as broker:
+            Queue(settings.CELERY_TASK_DEFAULT_QUEUE, channel=broker.channel()).purge()
+        ledger.resend_all_sent()
 
     def _publish(self, pk: int, topic: str) -> None:
         self._app.send_task(topic, kwargs={"message_id": pk}, producer=self._open_producer(), retry=False)

@@ -66,11 +66,11 @@ def test_a_round_trip_through_rabbitmq_ends_cleanly_on_sigterm(tmp_path):
 @pytest.mark.timeout(900)
 def test_killed_at_random_for_minutes_on_the_embedded_default(tmp_path):
     with processes.embedded(tmp_path) as fleet:
-        fleet.environment |= {"KILL_RATE": "0.003", "OUTBOX_RESEND_SECONDS": "15"}
-        fleet.prepare(2000)
-        fleet.run_until_done(600, kill_every=6)
+        fleet.environment |= {"KILL_RATE": "0.002", "OUTBOX_RESEND_SECONDS": "15"}
+        fleet.prepare(1000)
+        fleet.run_until_done(600, kill_every=8)
         assert fleet.deaths.total() >= 10
-        assert fleet.effects() == dict.fromkeys(range(2000), 1)
+        assert fleet.effects() == dict.fromkeys(range(1000), 1)
 
 
 @pytest.mark.slow
@@ -78,8 +78,8 @@ def test_killed_at_random_for_minutes_on_the_embedded_default(tmp_path):
 @pytest.mark.services("mysql", "rabbitmq")
 def test_killed_at_random_for_minutes_on_the_services(tmp_path):
     with processes.on_services(tmp_path) as fleet:
-        fleet.environment |= {"KILL_RATE": "0.003", "OUTBOX_RESEND_SECONDS": "15"}
-        fleet.prepare(2000)
-        fleet.run_until_done(600, kill_every=6)
+        fleet.environment |= {"KILL_RATE": "0.002", "OUTBOX_RESEND_SECONDS": "15"}
+        fleet.prepare(1000)
+        fleet.run_until_done(600, kill_every=8)
         assert fleet.deaths.total() >= 10
-        assert fleet.effects() == dict.fromkeys(range(2000), 1)
+        assert fleet.effects() == dict.fromkeys(range(1000), 1)

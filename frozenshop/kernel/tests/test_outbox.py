@@ -1,5 +1,5 @@
 import datetime as dt
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 import time_machine
@@ -57,7 +57,7 @@ def _tests_connection_stays(monkeypatch):
 
 
 def relay():
-    app = Mock()
+    app = MagicMock()
     return Relay(app), app.send_task
 
 
