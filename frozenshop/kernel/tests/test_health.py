@@ -60,6 +60,14 @@ def test_not_ready_before_its_migrations(monkeypatch):
     assert ready() == (503, {"status": "unavailable", "reasons": ["migrations"]})
 
 
+def test_a_migrated_database_is_asked_once(monkeypatch, django_assert_num_queries):
+    monkeypatch.undo()
+    monkeypatch.setattr(health, "_seen_migrated", False)
+    assert health._migrated()
+    with django_assert_num_queries(0):
+        assert health._migrated()
+
+
 def test_everything_else_is_degraded_with_200(settings):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     write(due_at=clock.now() - LONG_AGO)

@@ -53,6 +53,8 @@ def test_a_refused_path_is_logged_as_its_routes_template(lines):
     ("text", "clean"),
     [
         ("收件人 13812345678，", "收件人 138****5678，"),
+        ("+8613812345678 或 86-13812345678", "+86138****5678 或 86-138****5678"),
+        ("error code: 500", "error code: 500"),
         ("运单 SF1381234567890", "运单 SF1381234567890"),
         ("订单 2026112313812345678", "订单 2026112313812345678"),
         ("Authorization: Bearer a.b-c", "Authorization: Bearer ****"),
