@@ -30,7 +30,7 @@ admin.site.unregister(
 
 
 @admin.register(User)
-class StaffUserAdmin(BaseAdmin[User], auth_admin.UserAdmin):
+class StaffUserAdmin(BaseAdmin[User], auth_admin.UserAdmin[User]):
     keyset = ("-id",)
     list_display = ("username", "last_name", "first_name", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_active", "groups")

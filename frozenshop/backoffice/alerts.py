@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 
 from frozenshop.backoffice import wording
 from frozenshop.backoffice.filters import AlertStateFilter, OwnerFilter, QueueKindFilter
-from frozenshop.kernel.changelist import ReadOnlyAdmin
+from frozenshop.kernel.changelist import ReadOnlyAdmin, staff_user
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.errors import Problem
 from orders import alerting
@@ -110,23 +110,23 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
 
     @admin.action(description="认领", permissions=["change"])
     def take(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        self._each(request, queryset, lambda alert: alerting.take(alert, request.user), "已认领")
+        self._each(request, queryset, lambda alert: alerting.take(alert, staff_user(request)), "已认领")
 
     @admin.action(description="添加记录（填写说明）", permissions=["change"])
     def note(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         text = request.POST.get("text", "")
-        self._each(request, queryset, lambda alert: alerting.add_note(alert, text, request.user), "已添加记录")
+        self._each(request, queryset, lambda alert: alerting.add_note(alert, text, staff_user(request)), "已添加记录")
 
     @admin.action(description="解决（必须填写说明）", permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         text = request.POST.get("text", "")
-        self._each(request, queryset, lambda alert: alerting.resolve(alert, text, request.user), "已解决")
+        self._each(request, queryset, lambda alert: alerting.resolve(alert, text, staff_user(request)), "已解决")
 
     @admin.action(description="暂缓（必须填写说明）", permissions=["change"])
     def snooze(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         hours, text = request.POST.get("hours", ""), request.POST.get("text", "")
         until = now() + dt.timedelta(hours=int(hours) if hours in dict(SNOOZES) else 4)
-        self._each(request, queryset, lambda alert: alerting.snooze(alert, until, request.user, text), "已暂缓")
+        self._each(request, queryset, lambda alert: alerting.snooze(alert, until, staff_user(request), text), "已暂缓")
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Alert], act: Callable[[Alert], Any], done: str) -> None:
         """Do it to each; what can't be done says why, and the rest goes on."""

@@ -80,6 +80,7 @@ def batch_view(request: HttpRequest) -> HttpResponse:
         "missing": missing,
         "outcomes": outcomes,
         "done": sum(outcome.ok for outcome in outcomes),
+        "refused": sum(not outcome.ok for outcome in outcomes),
         "ship_rows": request.POST.get("ship_rows", "") if any(not outcome.ok for outcome in outcomes) else "",
         "facts": [(fact.value, label) for fact, label in FACTS.items()],
         "may_change": request.user.has_perm(CHANGE),
@@ -122,7 +123,7 @@ def _numbers(request: HttpRequest) -> list[str]:
     text = request.POST.get("numbers", "")
     try:
         if upload := request.FILES.get("file"):
-            text += "\n" + read_file(upload)  # type: ignore[arg-type]
+            text += "\n" + read_file(upload)
     except Problem as problem:
         messages.error(request, wording.problem_text(problem))
     numbers = read_numbers(text)

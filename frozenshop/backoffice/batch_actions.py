@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from django.http import HttpRequest
@@ -55,7 +56,7 @@ def ship(request: HttpRequest, orders: list[Order]) -> list[Outcome]:
             raise OrderNotFound
         return ship_order(request, known[row.order_no], resolve_carrier(row.carrier), row.waybill_no, shipped_at)
 
-    outcomes = [_tried(row if isinstance(row, str) else row.order_no, lambda row=row: send(row)) for row in rows]
+    outcomes = [_tried(row if isinstance(row, str) else row.order_no, partial(send, row)) for row in rows]
     _record(request, "batch.shipped", outcomes)
     return outcomes
 
@@ -70,7 +71,7 @@ def _each(
 ) -> list[Outcome]:
     if not orders:
         raise Invalid("请先勾选订单")
-    outcomes = [_tried(order.order_no, lambda order=order: act(order)) for order in orders]
+    outcomes = [_tried(order.order_no, partial(act, order)) for order in orders]
     _record(request, name, outcomes, **details)
     return outcomes
 

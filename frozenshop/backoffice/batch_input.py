@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
@@ -28,7 +29,7 @@ def read_numbers(text: str) -> list[str]:
     return list(dict.fromkeys(number for number in _SEPARATORS.split(text) if number))
 
 
-def read_file(upload: UploadedFile) -> str:
+def read_file(upload: "UploadedFile[Any]") -> str:
     """Return an uploaded text or CSV as text for `read_numbers`: its number columns where a header names them.
 
     Raises Invalid for what is too large or no text.

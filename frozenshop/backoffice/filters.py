@@ -29,13 +29,13 @@ class DateRangeFilter(admin.ListFilter):
     def __init__(
         self, request: HttpRequest, params: dict[str, list[str]], model: type[Order], model_admin: Any
     ) -> None:
-        super().__init__(request, params, model, model_admin)  # type: ignore[arg-type]
+        super().__init__(request, params, model, model_admin)
         self.given = {name: params.pop(name, [""])[-1] for name in (self.FROM, self.TO)}
 
     def has_output(self) -> bool:
         return True
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[str | None]:
         return [self.FROM, self.TO]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
@@ -44,7 +44,7 @@ class DateRangeFilter(admin.ListFilter):
             queryset = queryset.filter(placed_at__gte=since)
         return queryset.filter(placed_at__lt=until) if until else queryset
 
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         kept = [
             (name, value)
             for name, values in changelist.filter_params.items()

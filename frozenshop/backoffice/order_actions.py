@@ -260,9 +260,8 @@ def enqueue_sync(order: Order) -> int:
 
 def chosen_quantities(request: HttpRequest) -> dict[str, int] | None:
     """Return the quantities typed per SKU, or None where nothing was typed: all that remain."""
-    typed = {
-        name[4:]: value.strip() for name, value in request.POST.items() if name.startswith("qty:") and value.strip()
-    }  # type: ignore[union-attr]
+    posted = [(name, str(value).strip()) for name, value in request.POST.items() if name.startswith("qty:")]
+    typed = {name.removeprefix("qty:"): value for name, value in posted if value}
     if not typed:
         return None
     if not all(value.isascii() and value.isdecimal() and len(value) <= 6 for value in typed.values()):

@@ -21,7 +21,7 @@ from frozenshop.backoffice.filters import (
     bounds,
 )
 from frozenshop.backoffice.order_form import NewOrderForm, NewOrderLines, take_by_hand
-from frozenshop.kernel.changelist import BaseAdmin, staff_actor
+from frozenshop.kernel.changelist import BaseAdmin, record_act, staff_actor
 from frozenshop.kernel.errors import Problem
 from logistics.models import Shipment, ShipmentOrder
 from logistics.search import search_orders
@@ -137,6 +137,7 @@ class OrderAdmin(BaseAdmin[Order]):
         if request.method == "POST" and form.is_valid() and lines.is_valid():
             order = take_by_hand(form, lines, staff_actor(request))
             if order:
+                record_act(request, "order.added", order_actions.subject(order))
                 messages.success(request, f"订单 {order.order_no} 已登记。")
                 return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
         context = {**self.admin_site.each_context(request), "title": "手工登记订单", "opts": self.opts}

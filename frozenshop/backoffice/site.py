@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
 
@@ -13,6 +14,7 @@ class StaffSite(AdminSite):
     index_template = "backoffice/index.html"
     site_url = None
     enable_nav_sidebar = False
+    empty_value_display = "—"
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from frozenshop.backoffice.batch import batch_view
@@ -22,7 +24,7 @@ class StaffSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "may_batch": request.user.has_perm("orders.view_order")}
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from frozenshop.backoffice.dashboard import tiles
 
         return super().index(request, {"tiles": tiles(request), **(extra_context or {})})
