@@ -21,12 +21,13 @@ Instant = dt.datetime | None
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One live parcel's first reports."""
+    """One parcel's first reports. `cancelled`: the carrier doesn't carry it, or not any further."""
 
     shipped_at: dt.datetime
     in_transit_at: Instant = None
     delivered_at: Instant = None
     returned_at: Instant = None
+    cancelled: bool = False
 
     @property
     def step(self) -> Step:
@@ -43,7 +44,7 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a set of parcels brings an order; `status` is None without a live parcel."""
+    """Where a set of parcels brings an order; `status` is None without a parcel that counts."""
 
     status: OrderStatus | None
     milestones: Mapping[OrderStatus, Instant]
@@ -55,17 +56,19 @@ class Standing:
 
 
 def standing(parcels: Sequence[Parcel], *, complete: bool) -> Standing:
-    """Return where the live parcels bring an order. `complete`: every line of it is shipped.
+    """Return where its parcels bring an order. `complete`: every line of it is in a parcel that counts.
 
     A pure function of the set: a skipped milestone stays empty, and an order of several parcels is in transit from
-    the first parcel's move until the last one's end.
+    the first parcel's move until the last one's end. Of a cancelled parcel only that it had moved counts.
     """
-    over = complete and bool(parcels) and all(parcel.step >= Step.DELIVERED for parcel in parcels)
+    live = [parcel for parcel in parcels if not parcel.cancelled]
+    parcels = [parcel for parcel in parcels if not parcel.cancelled or parcel.moved_at]
+    over = complete and arrived(live)
     returned_at = delivered_at = None
     if over:
-        kept = [parcel for parcel in parcels if parcel.step is Step.DELIVERED]
-        delivered_at = _latest(parcel.delivered_at for parcel in kept or parcels)
-        returned_at = None if kept else _latest(parcel.returned_at for parcel in parcels)
+        kept = [parcel for parcel in live if parcel.step is Step.DELIVERED]
+        delivered_at = _latest(parcel.delivered_at for parcel in kept or live)
+        returned_at = None if kept else _latest(parcel.returned_at for parcel in live)
     moved_at = _earliest(*(parcel.moved_at for parcel in parcels))
     skipped = not any(parcel.in_transit_at for parcel in parcels) and moved_at in (delivered_at, returned_at)
     milestones: dict[OrderStatus, Instant] = {
@@ -77,9 +80,14 @@ def standing(parcels: Sequence[Parcel], *, complete: bool) -> Standing:
     if not parcels:
         return Standing(None, milestones)
     if over:
-        mixed = any(parcel.step is Step.RETURNED for parcel in parcels) and returned_at is None
+        mixed = any(parcel.step is Step.RETURNED for parcel in live) and returned_at is None
         return Standing(O.RETURNED if returned_at else O.DELIVERED, milestones, mixed)
     return Standing(O.IN_TRANSIT if moved_at else O.SHIPPED, milestones)
+
+
+def arrived(live: Sequence[Parcel]) -> bool:
+    """Say whether nothing is under way any more."""
+    return bool(live) and all(parcel.step >= Step.DELIVERED for parcel in live)
 
 
 _RANK = {O.PAID: 0, O.SHIPPED: 1, O.IN_TRANSIT: 2, O.DELIVERED: 3, O.RETURNED: 4}
@@ -113,8 +121,8 @@ def refresh_order(order: Order, *, actor: Actor, reason: str = "") -> bool:
     with transaction.atomic():
         order.refresh_from_db(from_queryset=Order.objects.select_for_update())
         parcels = _parcels(order)
-        arrived = all(parcel.step >= Step.DELIVERED for parcel in parcels)
-        now_at = standing(parcels, complete=arrived and not remaining(order))
+        live = [parcel for parcel in parcels if not parcel.cancelled]
+        now_at = standing(parcels, complete=arrived(live) and not remaining(order))
         moved = _advance(order, now_at, actor, reason)
         lifecycle.set_milestones(order, _milestones(order, now_at))
         if moved or now_at.status is None or now_at.partly_returned:
@@ -176,8 +184,9 @@ def _review(order: Order, now_at: Standing) -> None:
 
 
 def _parcels(order: Order) -> list[Parcel]:
-    rows = live_shipments(order).values_list("shipped_at", "in_transit_at", "delivered_at", "returned_at")
-    return [Parcel(*row) for row in rows]
+    shipments = Shipment.objects.filter(links__order=order, voided_at=None)
+    rows = shipments.values_list("shipped_at", "in_transit_at", "delivered_at", "returned_at", "status")
+    return [Parcel(*instants, cancelled=status == ShipmentStatus.CANCELLED) for *instants, status in rows]
 
 
 def _milestones(order: Order, now_at: Standing) -> dict[OrderStatus, Instant]:

@@ -17,7 +17,7 @@ from orders.models import Order
 from orders.tests.factories import line, make_order
 
 STATUSES = ("picked_up", "in_transit", "out_for_delivery", "awaiting_pickup", "delivery_failed", "exception",
-            "delivered", "returning", "returned", "unknown")  # fmt: skip
+            "delivered", "returning", "returned", "unknown", "cancelled")  # fmt: skip
 RANK = ("paid", "shipped", "in_transit", "delivered", "returned")
 SHOWN = ("status", "status_at", "location", "in_transit_at", "delivered_at", "returned_at", "event_count")
 MILESTONES = ("status", "shipped_at", "in_transit_at", "delivered_at", "returned_at")

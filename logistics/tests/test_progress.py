@@ -47,6 +47,13 @@ def test_an_order_is_not_over_while_something_of_it_is_not_shipped():
     assert status_of(gone(returned=2), complete=False) == O.IN_TRANSIT
 
 
+def test_of_a_cancelled_parcel_only_its_movement_counts():
+    stopped = Parcel(T[0], in_transit_at=T[1], cancelled=True)
+    assert status_of(stopped, complete=False) == O.IN_TRANSIT
+    assert status_of(Parcel(T[0], cancelled=True), complete=False) is None
+    assert status_of(stopped, gone(delivered=3)) == O.DELIVERED
+
+
 def test_the_last_parcels_delivery_is_the_orders():
     milestones = standing([gone(moved=1, delivered=3), gone(delivered=5)], complete=True).milestones
     assert (milestones[O.IN_TRANSIT], milestones[O.DELIVERED]) == (T[1], T[5])

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from frozenshop.kernel.calendar import load_calendar
 
+from frozenshop.kernel.calendar import load_calendar
 from logistics.carriers import load_carriers
 from orders.models import ProductCategory, TemperatureClass
 
