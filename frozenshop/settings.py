@@ -230,7 +230,7 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "frozenshop.api.describing.SignedSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "EXCEPTION_HANDLER": "frozenshop.api.errors.exception_handler",
@@ -241,6 +241,18 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "冻品订单物流跟踪：买家接口与商户接口",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "orders.models.OrderStatus",
+        "ShipmentStatus": "logistics.models.ShipmentStatus",
+        "Source": "frozenshop.kernel.actor.Source",
+        "TemperatureClass": "orders.models.TemperatureClass",
+        "AlertKind": "orders.models.AlertKind",
+        "EtaBasis": "logistics.eta.EtaBasis",
+        "FactType": "orders.facts.FactType",
+    },
 }
 
 # --- integrations: without its keys an integration is off -----------------------------------------

@@ -24,7 +24,8 @@ class Line(threading.local):
     def ask(self, *command: str | int | bytes) -> Any:
         """Send one command and return its answer. Raises the errors of redis-py."""
         connection = self._ready()
-        connection.send_packed_command(connection.pack_command(*command), check_health=False)
+        packed = connection.pack_command(*command)  # type: ignore[no-untyped-call]
+        connection.send_packed_command(packed, check_health=False)  # type: ignore[no-untyped-call]
         return connection.read_response()
 
     def _ready(self) -> AbstractConnection:
@@ -33,7 +34,7 @@ class Line(threading.local):
             connection = self._pool.connection_class(**self._pool.connection_kwargs)
             self._connection, self._owner = connection, os.getpid()
         elif _hung_up(connection):
-            connection.disconnect()
+            connection.disconnect()  # type: ignore[no-untyped-call]
         return connection
 
 

@@ -3,8 +3,9 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from frozenshop.api import sessions
+from frozenshop.api import schema, sessions
 from frozenshop.api.bodies import read_object, text_field
+from frozenshop.api.describing import described
 from frozenshop.api.replies import no_content, reply
 from frozenshop.api.views.base import BuyerView, JsonView
 from frozenshop.kernel import clock, throttling
@@ -21,6 +22,14 @@ _FIELDS = frozenset({"code", "phone", "sms_code"})
 
 
 class LoginView(JsonView):
+    @described(
+        "用微信登录码登录",
+        takes=schema.Code,
+        gives=schema.Login,
+        example={"code": "0a3cXv000QyZzT1Zx0100"},
+        answer={"token": "…", "sign_secret": "00…ff", "expires_in": 604800, "server_time": 1767225600},
+        refusals=(413, 503),
+    )
     def post(self, request: Request) -> HttpResponse:
         code = _wechat_code(request)
         wait = throttling.hit(f"login:{request.META.get('REMOTE_ADDR', '')}", rate=LOGIN_RATE, burst=LOGIN_BURST)
@@ -39,12 +48,21 @@ class LoginView(JsonView):
 
 
 class LogoutView(BuyerView):
+    @described("退出登录", status=204)
     def post(self, request: Request) -> HttpResponse:
         sessions.revoke(self.buyer)
         return no_content()
 
 
 class PhoneView(BuyerView):
+    @described(
+        "绑定微信验证过的手机号",
+        takes=schema.Code,
+        gives=schema.Phone,
+        example={"code": "e31968a7f94cc5ee25fafc2aef2773f0bb8c3937b22520eb8ee345274d00c144"},
+        answer={"phone": "138****1234"},
+        refusals=(413, 503),
+    )
     def post(self, request: Request) -> HttpResponse:
         code = _wechat_code(request)
         customer = Customer.objects.get(pk=self.buyer.customer_id)

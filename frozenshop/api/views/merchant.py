@@ -6,8 +6,9 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from frozenshop.api import merchant_input
+from frozenshop.api import merchant_input, schema
 from frozenshop.api.bodies import read_json
+from frozenshop.api.describing import IDEMPOTENCY_KEY, ORDER_NO, WAYBILL_NO, described
 from frozenshop.api.once import once
 from frozenshop.api.replies import reply
 from frozenshop.api.views.base import MerchantView
@@ -24,6 +25,28 @@ from orders.services import Taken, take_order
 
 MOST_ORDERS = 500
 
+ORDER_EXAMPLE = {
+    "order_no": "FD20261122000001",
+    "placed_at": "2026-11-22T08:00:00+08:00",
+    "consignee": {
+        "name": "张三",
+        "phone": "13800001234",
+        "province": "上海市",
+        "city": "上海市",
+        "district": "浦东新区",
+        "address": "世纪大道 1 号",
+    },
+    "lines": [{"sku": "XR-1", "name": "虾仁", "quantity": 2, "unit_price_fen": 5000}],
+}
+PARCEL_EXAMPLE = {
+    "order_no": "FD20261122000001",
+    "order_status": "shipped",
+    "carrier_code": "SF",
+    "waybill_no": "SF1234567890123",
+    "shipped_at": "2026-11-22T18:00:00+08:00",
+    "voided_at": None,
+}
+
 
 class WriteView(MerchantView):
     """A write that may carry an Idempotency-Key."""
@@ -36,6 +59,16 @@ class WriteView(MerchantView):
 class OrdersView(WriteView):
     scopes = {"POST": "orders:write"}
 
+    @described(
+        "写入一个订单（或最多 500 个的列表，逐个给出结果）",
+        takes=schema.OrderIn,
+        gives=schema.Taken,
+        status=201,
+        example=ORDER_EXAMPLE,
+        answer={"order_no": "FD20261122000001", "result": "created"},
+        refusals=(403, 409, 413),
+        parameters=(IDEMPOTENCY_KEY,),
+    )
     def post(self, request: Request) -> HttpResponse:
         data = read_json(request._request.body)
         if not isinstance(data, list):
@@ -72,6 +105,12 @@ class OrdersView(WriteView):
 class OrderView(MerchantView):
     scopes = {"GET": "orders:read"}
 
+    @described(
+        "订单详情；密钥有 orders:read_unmasked 时不打码，并留下审计记录",
+        gives=schema.OrderDocument,
+        parameters=(ORDER_NO,),
+        refusals=(403, 404),
+    )
     def get(self, request: Request, order_no: str) -> HttpResponse:
         order = _order(order_no)
         shown = document.build(order)
@@ -84,6 +123,15 @@ class OrderView(MerchantView):
 class OrderEventsView(WriteView):
     scopes = {"POST": "events:write"}
 
+    @described(
+        "付款、取消、退款、退货",
+        takes=schema.FactIn,
+        gives=schema.Applied,
+        example={"type": "paid", "occurred_at": "2026-11-22T08:00:00+08:00", "reference": "4200001234"},
+        answer={"applied": True},
+        refusals=(403, 404, 409, 413),
+        parameters=(ORDER_NO, IDEMPOTENCY_KEY),
+    )
     def post(self, request: Request, order_no: str) -> HttpResponse:
         fact = merchant_input.parse_fact(read_json(request._request.body))
         order = _order(order_no)
@@ -99,6 +147,16 @@ class OrderEventsView(WriteView):
 class OrderShipmentsView(WriteView):
     scopes = {"POST": "shipments:write"}
 
+    @described(
+        "发货，可分多个包裹",
+        takes=schema.ParcelIn,
+        gives=schema.Parcel,
+        status=201,
+        example={"carrier_code": "SF", "waybill_no": "SF1234567890123", "shipped_at": "2026-11-22T18:00:00+08:00"},
+        answer=PARCEL_EXAMPLE,
+        refusals=(403, 404, 409, 413),
+        parameters=(ORDER_NO, IDEMPOTENCY_KEY),
+    )
     def post(self, request: Request, order_no: str) -> HttpResponse:
         parcel = merchant_input.parse_parcel(read_json(request._request.body))
         order, carrier = _order(order_no), _carrier(parcel.carrier, "carrier_code")
@@ -120,6 +178,15 @@ class OrderShipmentsView(WriteView):
 class ShipmentVoidView(WriteView):
     scopes = {"POST": "shipments:write"}
 
+    @described(
+        "首次扫描前作废或更正运单",
+        takes=schema.WithdrawalIn,
+        gives=schema.Parcel,
+        example={"reason": "填错了", "replacement": {"carrier_code": "SF", "waybill_no": "SF1234567890123"}},
+        answer=PARCEL_EXAMPLE,
+        refusals=(403, 404, 409, 413),
+        parameters=(ORDER_NO, WAYBILL_NO, IDEMPOTENCY_KEY),
+    )
     def post(self, request: Request, order_no: str, waybill_no: str) -> HttpResponse:
         withdrawal = merchant_input.parse_withdrawal(read_json(request._request.body))
         order = _order(order_no)

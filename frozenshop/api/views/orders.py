@@ -5,8 +5,9 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from frozenshop.api import lists, visible
+from frozenshop.api import lists, schema, visible
 from frozenshop.api.bodies import read_object
+from frozenshop.api.describing import ORDER_NO, described, query
 from frozenshop.api.replies import reply, reply_bytes
 from frozenshop.api.views.base import BuyerView
 from frozenshop.kernel import clock
@@ -20,7 +21,24 @@ from orders.models import OrderStatus
 ASKED_AT_ONCE = 100
 
 
+FILTERS = (
+    query("status", "订单状态", enum=list(OrderStatus.values)),
+    query("q", "订单号或运单号"),
+    query("from", "下单日期，含当天（上海）"),
+    query("to", "下单日期，含当天（上海）"),
+    query("cursor", "上一页的 next"),
+    query("limit", "1–50，默认 20"),
+)
+
+
 class OrderListView(BuyerView):
+    @described(
+        "我的订单，新的在前",
+        operation="api_orders_list",
+        gives=schema.OrderPage,
+        parameters=FILTERS,
+        answer={"results": [], "next": None},
+    )
     def get(self, request: Request) -> HttpResponse:
         filters = lists.Filters.read(request._request.GET)
         rows = list(filters.apply(accesses(self.buyer.customer())))
@@ -35,11 +53,34 @@ class OrderListView(BuyerView):
 
 
 class OrderCountsView(BuyerView):
+    @described(
+        "各状态的订单数，每项最多数到 100",
+        gives=schema.Counts,
+        answer=dict.fromkeys(OrderStatus.values, 0) | {"paid": 2},
+    )
     def get(self, request: Request) -> HttpResponse:
         return reply(lists.counts(accesses(self.buyer.customer())))
 
 
 class OrderStatusesView(BuyerView):
+    @described(
+        "一次查询多个订单的状态",
+        takes=schema.StatusesAsked,
+        gives=schema.Statuses,
+        example={"order_nos": ["FD20261122000001", "不存在"]},
+        answer={
+            "results": [
+                {
+                    "order_no": "FD20261122000001",
+                    "status": "in_transit",
+                    "status_label": "运输中",
+                    "updated_at": "2026-11-22T08:00:00+08:00",
+                }
+            ],
+            "missing": ["不存在"],
+        },
+        refusals=(413,),
+    )
     def post(self, request: Request) -> HttpResponse:
         asked = _order_nos(read_object(request._request.body, only=frozenset({"order_nos"})))
         rows = accesses(self.buyer.customer()).filter(order__order_no__in=[no for no in asked if is_order_no(no)])
@@ -66,17 +107,26 @@ class OrderView(BuyerView):
     def wanted(self) -> list[str]:
         return document.cache_keys(self.kwargs.get("order_no", ""))
 
+    @described("订单详情", gives=schema.OrderDocument, parameters=(ORDER_NO,), refusals=(404,))
     def get(self, request: Request, order_no: str) -> HttpResponse:
         return reply_bytes(visible.read(self.buyer, order_no, document.kept_in(self.fetched, order_no)))
 
 
 class OrderRefreshView(BuyerView):
+    @described(
+        "向承运商查询最新物流（30 分钟内不重复查询）",
+        gives=schema.Refreshed,
+        parameters=(ORDER_NO,),
+        answer={"refreshed": True, "next_allowed_at": "2026-11-22T08:30:00+08:00"},
+        refusals=(404,),
+    )
     def post(self, request: Request, order_no: str) -> HttpResponse:
         refreshed = polling.refresh_now(visible.find(self.buyer, order_no).order)
         return reply({"refreshed": refreshed.refreshed, "next_allowed_at": clock.isoformat(refreshed.next_allowed_at)})
 
 
 class OrderConfirmView(BuyerView):
+    @described("确认收货，可重复", gives=schema.OrderDocument, parameters=(ORDER_NO,), refusals=(404, 409))
     def post(self, request: Request, order_no: str) -> HttpResponse:
         confirm_receipt(visible.find(self.buyer, order_no).order, self.actor)
         return reply_bytes(visible.read(self.buyer, order_no))
