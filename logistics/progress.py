@@ -186,7 +186,10 @@ def _review(order: Order, now_at: Standing) -> None:
 def _parcels(order: Order) -> list[Parcel]:
     shipments = Shipment.objects.filter(links__order=order, voided_at=None)
     rows = shipments.values_list("shipped_at", "in_transit_at", "delivered_at", "returned_at", "status")
-    return [Parcel(*instants, cancelled=status == ShipmentStatus.CANCELLED) for *instants, status in rows]
+    return [
+        Parcel(shipped_at, in_transit_at, delivered_at, returned_at, status == ShipmentStatus.CANCELLED)
+        for shipped_at, in_transit_at, delivered_at, returned_at, status in rows
+    ]
 
 
 def _milestones(order: Order, now_at: Standing) -> dict[OrderStatus, Instant]:
