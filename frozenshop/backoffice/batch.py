@@ -81,13 +81,21 @@ def batch_view(request: HttpRequest) -> HttpResponse:
         "outcomes": outcomes,
         "done": sum(outcome.ok for outcome in outcomes),
         "refused": sum(not outcome.ok for outcome in outcomes),
-        "ship_rows": request.POST.get("ship_rows", "") if any(not outcome.ok for outcome in outcomes) else "",
+        "ship_rows": _left_over(request, outcomes) if name == "ship" else "",
         "facts": [(fact.value, label) for fact, label in FACTS.items()],
         "may_change": request.user.has_perm(CHANGE),
         "may_export": request.user.has_perm(EXPORT),
         "asked": request.method == "POST",
     }
     return TemplateResponse(request, "backoffice/batch.html", context)
+
+
+def _left_over(request: HttpRequest, outcomes: list[Outcome]) -> str:
+    """Return the pasted rows that still wait to be shipped, for a second try."""
+    lines = [line for line in request.POST.get("ship_rows", "").splitlines() if line.strip()]
+    if not outcomes:
+        return "\n".join(lines)
+    return "\n".join(line for line, outcome in zip(lines, outcomes, strict=False) if not outcome.ok)
 
 
 def look_up(numbers: list[str]) -> tuple[list[Row], list[str]]:

@@ -102,6 +102,7 @@ def test_shipping_rows_go_on_past_a_bad_one(service):
     done = service.post(BATCH, {"ship_rows": rows, "action": "ship"})
     assert [one.ok for one in done.context["outcomes"]] == [True, False, False, False, True]
     assert found(done) == ["A-1", "B-2"]
+    assert done.context["ship_rows"].splitlines() == rows.splitlines()[1:4]
 
 
 def test_marking_tells_each_row_what_became_of_it(service):
