@@ -1,6 +1,7 @@
 """JSON logs on standard error, one line each, with the request's id and without personal data or secrets."""
 
 import logging
+import re
 import sys
 from typing import Any
 
@@ -9,6 +10,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from frozenshop.kernel import request_id
 from frozenshop.kernel.scrubbing import scrub, scrub_value
+
+# In an address that leads nowhere: a name, for all we know.
+_UNREADABLE = re.compile(r"[^\x00-\x7f]+")
 
 
 def _add_request_id(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
@@ -29,9 +33,12 @@ class RouteForPath(logging.Filter):
         path = getattr(request, "path", None)
         if path and isinstance(record.args, tuple):
             match = getattr(request, "resolver_match", None)
-            template = f"/{match.route}" if match else scrub(path)
+            template = f"/{match.route}" if match else _UNREADABLE.sub("…", scrub(path))
+            # Django writes what is not ASCII as escapes before it logs.
+            escaped = path.encode("unicode_escape").decode("ascii")
             record.args = tuple(
-                str(arg).replace(path, template) if isinstance(arg, str) else arg for arg in record.args
+                arg.replace(path, template).replace(escaped, template) if isinstance(arg, str) else arg
+                for arg in record.args
             )
         return True
 

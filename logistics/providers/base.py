@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from django.db import models
 
+from frozenshop.kernel.scrubbing import scrub
 from logistics.models import ShipmentStatus
 
 PROVIDERS: Mapping[str, str] = {
@@ -104,11 +105,12 @@ class ProviderError(Exception):
     """A question that got no answer.
 
     `permanent`: asking again can't help until a person changed something; `concerns` says what. Otherwise try later.
+    `reason` is kept and shown to staff: telephone numbers in the provider's sentence are masked.
     """
 
     def __init__(self, reason: str, *, permanent: bool = False, concerns: Concerns = Concerns.WAYBILL) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = scrub(reason)
+        super().__init__(self.reason)
         self.permanent = permanent
         self.concerns = concerns
 

@@ -49,6 +49,15 @@ def test_a_refused_path_is_logged_as_its_routes_template(lines):
     assert "s3cr3t" not in json.dumps(line)
 
 
+def test_a_refused_path_in_chinese_is_not_logged_in_escapes(lines, client):
+    client.get("/api/orders/张三丰")
+    client.get("/nothing/张三丰")
+    assert [line["event"] for line in lines()] == [
+        "Unauthorized: /api/orders/<any:order_no>",
+        "Not Found: /nothing/…",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
