@@ -38,8 +38,8 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
     list_display_links = ("kind_label",)
     list_filter = (AlertStateFilter, OwnerFilter, QueueKindFilter)
     list_select_related = ("order", "owner")
-    search_fields = ("=subject",)
-    search_help_text = "对象，如订单号"
+    search_fields = ("=order__order_no",)
+    search_help_text = "完整订单号"
     action_form = AlertActionForm
     actions = ("take", "note", "resolve", "snooze")
     readonly_fields = ("order_link", "note_rows")

@@ -31,7 +31,24 @@ KINDS = {
     "refunded": "退款",
     "returned": "退回",
     "confirmed": "买家确认收货",
+    "updated": "修改订单",
     "voided": "作废运单",
+}
+
+ACTS = {
+    "order.added": "手工登记",
+    "order.shipped": "发货",
+    "order.waybill_corrected": "更正运单",
+    "order.waybill_voided": "作废运单",
+    "order.synced": "同步物流",
+    "order.marked": "记录事实",
+    "order.noted": "添加备注",
+    "order.unmasked": "查看完整收件人",
+    "order.unmask": "接口读取完整收件人",
+    "alert.take": "认领预警",
+    "alert.note": "预警记录",
+    "alert.snooze": "暂缓预警",
+    "alert.resolve": "解决预警",
 }
 
 
@@ -83,13 +100,7 @@ def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, A
         "open_alerts": [(alert, wording.alert_label(alert)) for alert in alerts if alert.resolved_at is None],
         "past_alerts": [(alert, wording.alert_label(alert)) for alert in alerts if alert.resolved_at],
         "notes": _with_names(OrderNote.objects.filter(order_no=order.order_no).order_by("-id")[:ROWS_SHOWN], "author"),
-        "acts": _with_names(
-            # Acts on an order's alerts are recorded under the alert's subject.
-            AuditEntry.objects.filter(subject__in=[order_actions.subject(order), order.order_no]).order_by("-id")[
-                :ROWS_SHOWN
-            ],
-            "actor",
-        ),
+        "acts": _acts(order),
         "consignee": wording.masked_consignee(order),
         "offered": order_actions.offered(order, user, shipped=bool(links)),
         "carriers": Carrier.objects.filter(enabled=True).order_by("name").values_list("code", "name"),
@@ -140,6 +151,14 @@ def event_title(event: OrderEvent) -> str:
     if event.from_status != event.to_status:
         return f"{event.get_from_status_display()} → {event.get_to_status_display()}"
     return f"{KINDS.get(event.kind, event.kind)}（状态不变：{event.get_to_status_display()}）"
+
+
+def _acts(order: Order) -> list[tuple[AuditEntry, str, str]]:
+    """Return what people did to the order: the entry, who, and what in words."""
+    # Acts on an order's alerts are recorded under the alert's subject.
+    subjects = [order_actions.subject(order), order.order_no]
+    entries = AuditEntry.objects.filter(subject__in=subjects).order_by("-id")[:ROWS_SHOWN]
+    return [(entry, who, ACTS.get(entry.action, entry.action)) for entry, who in _with_names(entries, "actor")]
 
 
 def _lines(order: Order, links: list[ShipmentOrder]) -> list[LineRow]:
