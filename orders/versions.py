@@ -7,12 +7,19 @@ from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, redis_store
 from orders.models import Order
 
 logger = logging.getLogger(__name__)
 
 KEPT_SECONDS = 600
+
+_RAISE = """
+if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or '0') then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+end
+return 0
+"""
 
 
 def cache_key(order_no: str) -> str:
@@ -41,13 +48,15 @@ def announce(order_ids: Iterable[int]) -> None:
 def _publish(versions: Mapping[str, int]) -> None:
     """Raise the lowest valid versions. Best effort: without it the document's own lifetime bounds the delay."""
     try:
-        known = cache.get_many([cache_key(order_no) for order_no in versions])
-        newer = {
-            cache_key(order_no): version
-            for order_no, version in versions.items()
-            if version > known.get(cache_key(order_no), 0)
-        }
-        if newer:
-            cache.set_many(newer, timeout=KEPT_SECONDS)
+        for order_no, version in versions.items():
+            _raise_to(cache_key(order_no), version)
     except Exception:  # The change is committed; a cache that is down must not make it look failed.
         logger.warning("document versions were not published", exc_info=True)
+
+
+def _raise_to(key: str, version: int) -> None:
+    """Never lower it: of two commits, the later one may be told first."""
+    if store := redis_store.current():
+        store.run(_RAISE, [cache.make_key(key)], [version, KEPT_SECONDS])
+    elif version > cache.get(key, 0):
+        cache.set(key, version, timeout=KEPT_SECONDS)
