@@ -71,16 +71,18 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def lifecycle_diagram() -> str:
-    from orders.lifecycle import TRANSITIONS
+    from orders.lifecycle import diagram
 
-    arrows = [f"  {a.value} --> {b.value}: {reason}" for (a, b), reason in TRANSITIONS.items()]
-    return "\n".join(["```mermaid", "stateDiagram-v2", "  [*] --> placed", *arrows, "```"])
+    return f"```mermaid\n{diagram()}\n```"
 
 
 def alert_table() -> str:
     from orders.alerting import KINDS
 
-    rows = [f"| `{kind}` | {k.label} | {k.severity.label} | {k.due} | {k.buyer_message} |" for kind, k in KINDS.items()]
+    rows = [
+        f"| `{kind.value}` | {kind.label} | {k.severity.label} | {k.due} | {k.buyer_message} |"
+        for kind, k in KINDS.items()
+    ]
     return "\n".join(["| kind | 中文 | severity | due within | what the buyer reads |", "|---|---|---|---|---|", *rows])
 
 
