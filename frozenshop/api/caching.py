@@ -22,10 +22,20 @@ def get_many(keys: Sequence[str]) -> dict[str, Any]:
     if store is None:
         return dict(cache.get_many(keys))
     try:
-        values = store.fetch([cache.make_key(key) for key in keys])
+        return decoded(keys, store.fetch(full_keys(keys)))
     except redis_store.Away:
         return {}
-    return {key: json.loads(value.decode()) for key, value in zip(keys, values, strict=True) if value is not None}
+
+
+def full_keys(keys: Sequence[str]) -> list[str]:
+    """Return the keys as they stand in Redis."""
+    prefix = cache.make_key("")
+    return [prefix + key for key in keys]
+
+
+def decoded(keys: Sequence[str], values: Sequence[bytes | None]) -> dict[str, Any]:
+    """Return what was found under `keys`, as django-redis wrote it."""
+    return {key: json.loads(value.decode()) for key, value in zip(keys, values, strict=False) if value is not None}
 
 
 def add(key: str, value: Any, seconds: int) -> None:

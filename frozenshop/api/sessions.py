@@ -24,6 +24,8 @@ LASTS = dt.timedelta(days=7)
 TOKEN_BYTES = 32
 SECRET_BYTES = 32
 CACHED_SECONDS = 300
+MOST_SEEN = 20_000
+_seen: dict[str, "Buyer"] = {}
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,100}")
 
@@ -103,6 +105,17 @@ def buyer_of(digest: str, record: dict[str, Any] | None = None) -> Buyer:
         phone_verified_at=verified_at and dt.datetime.fromtimestamp(verified_at, dt.UTC),
         token_digest=digest,
     )
+
+
+def remember(buyer: Buyer) -> None:
+    """Keep in this process what its requests are signed with; it says nothing about whether the session lives."""
+    if len(_seen) >= MOST_SEEN:
+        _seen.clear()
+    _seen[buyer.token_digest] = buyer
+
+
+def remembered(digest: str) -> Buyer | None:
+    return _seen.get(digest)
 
 
 def revoke(buyer: Buyer) -> None:

@@ -1,5 +1,6 @@
 """Whether a signed request may go on: its rate limit and its nonce, decided together in one round trip."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.conf import settings
@@ -35,34 +36,45 @@ class _Asked(NamedTuple):
     writes: bool
 
 
-def admit(scope: str, nonce: str, signed_at: int, *, rate: float, burst: int, writes: bool = False) -> None:
+def admit(
+    scope: str,
+    nonce: str,
+    signed_at: int,
+    *,
+    rate: float,
+    burst: int,
+    writes: bool = False,
+    wanted: Sequence[str] = (),
+) -> list[bytes | None]:
     """Let a request of this scope (a session, a key) pass once. Raises RateLimited (`retry_after`) or NonceReused.
 
     A refused rate burns no nonce, and a refused nonce counts for nothing in the rate. `writes`: it is no safe method,
     so a store that is younger than its signature refuses it. While some web processes see Redis and others don't,
-    each side knows only its own nonces.
+    each side knows only its own nonces. Returns what Redis holds under the full keys `wanted`, asked in the same round
+    trip; nothing where it is away or not configured.
     """
     asked = _Asked(scope, nonce, signed_at, rate, burst, writes)
     if (store := redis_store.current()) is None:
         _admit_here(asked, store_age=None)
-        return
+        return []
     try:
-        answer = _ask(store, asked)
+        answer, fetched = _ask(store, asked, wanted)
     except redis_store.Away:
         _admit_here(asked, store_age=store.seconds_away())
-        return
+        return []
     if answer == _REUSED:
         raise NonceReused
     if wait := throttling.as_wait(answer):
         raise RateLimited(retry_after=wait)
+    return fetched
 
 
-def _ask(store: redis_store.RedisStore, asked: _Asked) -> int:
+def _ask(store: redis_store.RedisStore, asked: _Asked, wanted: Sequence[str]) -> tuple[int, list[bytes | None]]:
     keys = [store.key("rate", asked.scope), store.key("nonce", f"{asked.scope}:{asked.nonce}")]
     interval, kept = throttling.interval_us(asked.rate), int(nonces.KEPT.total_seconds())
     signature_age = int(nonces.signature_age(asked.signed_at) * throttling.MICROSECONDS)
     args = [throttling.now_us(), interval, asked.burst, kept, signature_age, int(asked.writes)]
-    return store.run(_ADMIT, keys, args)
+    return store.run_and_fetch(_ADMIT, keys, args, wanted)
 
 
 def _admit_here(asked: _Asked, *, store_age: float | None) -> None:

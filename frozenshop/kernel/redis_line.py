@@ -1,4 +1,4 @@
-"""The short way to Redis for what every request asks: one command on a connection that belongs to the thread.
+"""The short way to Redis for what every request asks: on a connection that belongs to the thread, in one round trip.
 
 The client of redis-py takes a connection from a pool, measures, retries and gives it back, which costs more than the
 answer itself. Here a thread keeps its connection, and a command that failed is never sent again.
@@ -6,11 +6,15 @@ answer itself. Here a thread keeps its connection, and a command that failed is 
 
 import os
 import threading
+import time
 from typing import Any
 
 from redis import ConnectionPool
 from redis.connection import AbstractConnection
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
+
+IDLE_SECONDS = 0.05
+"""After this long without use it is worth looking whether the server has hung up."""
 
 
 class Line(threading.local):
@@ -20,22 +24,36 @@ class Line(threading.local):
         self._pool = pool
         self._connection: AbstractConnection | None = None
         self._owner = 0
+        self._used_at = 0.0
 
-    def ask(self, *command: str | int | bytes) -> Any:
-        """Send one command and return its answer. Raises the errors of redis-py."""
+    def ask(self, *commands: tuple[str | int, ...]) -> list[Any]:
+        """Send commands at once and return each one's answer. Raises the first error, of redis-py's kinds."""
         connection = self._ready()
-        packed = connection.pack_command(*command)  # type: ignore[no-untyped-call]
+        packed = connection.pack_commands(commands)  # type: ignore[no-untyped-call]
         connection.send_packed_command(packed, check_health=False)  # type: ignore[no-untyped-call]
-        return connection.read_response()
+        answers = [_answer(connection) for _ in commands]
+        self._used_at = time.monotonic()
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise answer
+        return answers
 
     def _ready(self) -> AbstractConnection:
         connection = self._connection
         if connection is None or self._owner != os.getpid():  # a fork must not use its parent's socket
             connection = self._pool.connection_class(**self._pool.connection_kwargs)
             self._connection, self._owner = connection, os.getpid()
-        elif _hung_up(connection):
+        elif time.monotonic() - self._used_at > IDLE_SECONDS and _hung_up(connection):
             connection.disconnect()  # type: ignore[no-untyped-call]
         return connection
+
+
+def _answer(connection: AbstractConnection) -> Any:
+    """Read one answer. What the server refused is returned, so that the answers after it are read too."""
+    try:
+        return connection.read_response()
+    except ResponseError as refused:
+        return refused
 
 
 def _hung_up(connection: AbstractConnection) -> bool:

@@ -73,22 +73,28 @@ class RedisStore:
 
     def run(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> int:
         """Run a script, which may ask for `store_age()`. Raises Away."""
+        return self.run_and_fetch(script, keys, args, ())[0]
+
+    def run_and_fetch(
+        self, script: str, keys: Sequence[str], args: Sequence[str | int], wanted: Sequence[str]
+    ) -> tuple[int, list[bytes | None]]:
+        """Run a script, and return with its answer what stands under the full keys `wanted`. Raises Away."""
         self._pause()
         was_away = self._away_since is not None
         try:
-            answer = self._evaluate(script, [*keys, self.key("birth")], [*args, int(was_away)])
+            answer, fetched = self._evaluate(script, [*keys, self.key("birth")], [*args, int(was_away)], wanted)
         except _UNUSABLE as error:
             self._lose()
             raise Away from error
         if was_away:
             self._away_since = None
-        return int(answer)
+        return int(answer), fetched
 
     def fetch(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return what stands under full keys, such as the cache's. Raises Away."""
         self._pause()
         try:
-            return list(self.line.ask("MGET", *keys))
+            return list(self.line.ask(("MGET", *keys))[0])
         except _UNUSABLE as error:
             self._lose()
             raise Away from error
@@ -109,14 +115,18 @@ class RedisStore:
             if self._away_since is None:
                 self._away_since = now
 
-    def _evaluate(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+    def _evaluate(
+        self, script: str, keys: Sequence[str], args: Sequence[str | int], wanted: Sequence[str]
+    ) -> tuple[Any, list[bytes | None]]:
         if script not in self._digests:
             self._digests[script] = hashlib.sha1((_BIRTH + script).encode(), usedforsecurity=False).hexdigest()
         asked = (len(keys), *keys, *args)
+        fetch = [("MGET", *wanted)] if wanted else []
         try:
-            return self.line.ask("EVALSHA", self._digests[script], *asked)
+            *fetched, answer = self.line.ask(*fetch, ("EVALSHA", self._digests[script], *asked))
         except redis_errors.NoScriptError:  # a Redis that was restarted; nothing of the script has run
-            return self.line.ask("EVAL", _BIRTH + script, *asked)
+            *fetched, answer = self.line.ask(*fetch, ("EVAL", _BIRTH + script, *asked))
+        return answer, fetched[0] if fetched else []
 
 
 def current() -> RedisStore | None:

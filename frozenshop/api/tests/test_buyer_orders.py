@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from frozenshop.api.models import BuyerSession
 from frozenshop.api.tests.client import code_of, log_in
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, redis_store
 from logistics import polling
 from orders.models import OrderStatus
 from orders.services import bump
@@ -307,3 +307,14 @@ def test_a_fault_of_ours_is_told_in_the_same_shape(buyer, monkeypatch):
 def test_sessions_are_known_by_their_digest_only(buyer):
     token = buyer.identity["Authorization"].split()[1]
     assert not BuyerSession.objects.filter(token_digest__contains=token).exists()
+
+
+@pytest.mark.services("redis")
+def test_a_warm_document_asks_redis_once(buyer, order, monkeypatch):
+    for _ in range(2):
+        buyer.get(f"/api/orders/{order.order_no}")
+    line, asked = redis_store.current().line, []
+    ask = line.ask
+    monkeypatch.setattr(line, "ask", lambda *commands: asked.append(commands) or ask(*commands))
+    assert buyer.get(f"/api/orders/{order.order_no}").status_code == 200
+    assert [[command[0] for command in commands] for commands in asked] == [["MGET", "EVALSHA"]]

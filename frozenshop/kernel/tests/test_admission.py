@@ -183,9 +183,9 @@ class TestSwitches:
         accepted("a" * 16)
         asked = []
         ask = own_redis.store.line.ask
-        monkeypatch.setattr(own_redis.store.line, "ask", lambda *command: asked.append(command) or ask(*command))
+        monkeypatch.setattr(own_redis.store.line, "ask", lambda *commands: asked.append(commands) or ask(*commands))
         assert accepted("b" * 16)
-        assert [command[0] for command in asked] == ["EVALSHA"]
+        assert [[command[0] for command in commands] for commands in asked] == [["EVALSHA"]]
 
     def test_an_emptied_redis_refuses_what_was_signed_before(self, own_redis, clock):
         assert accepted("a" * 16)
