@@ -103,5 +103,5 @@ def masked_consignee(order: Order) -> dict[str, str]:
 
 def problem_text(problem: Problem) -> str:
     """Return a refusal as one sentence, the places that are wrong included."""
-    places = "；".join(str(text) for text in problem.fields.values())
+    places = "；".join(text for text in problem.fields.values() if text != problem.message)
     return f"{problem.message}：{places}" if places else problem.message
