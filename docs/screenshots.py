@@ -1,0 +1,61 @@
+"""Take the pictures of docs/images from a running demo: `VAR_DIR=var python -m docs.screenshots` (needs chromium)."""
+
+import json
+import os
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+IMAGES = Path(__file__).parent / "images"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SIZE = {"width": 1280, "height": 860}
+NUMBERS = "#result_list tbody th a"
+
+
+def main() -> None:
+    """Log in as the demo's staff and take each picture. Ships one demo order on the way."""
+    demo = json.loads((Path(os.environ.get("VAR_DIR") or "var") / "demo.json").read_text())
+    IMAGES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(viewport=SIZE, locale="zh-CN", timezone_id="Asia/Shanghai")  # type: ignore[arg-type]
+        admin = demo["urls"]["admin"]
+        page.goto(admin)
+        page.fill("#id_username", demo["staff"]["username"])
+        page.fill("#id_password", demo["staff"]["password"])
+        page.click("input[type=submit]")
+        keep(page, "admin-index")
+        page.goto(f"{admin}orders/order/")
+        keep(page, "admin-orders")
+        numbers = [link.inner_text() for link in page.locator(NUMBERS).all()][:7]
+        page.goto(f"{admin}orders/alert/")
+        keep(page, "admin-alerts")
+        for todo in ("problems", "lockers", "returned", "stale"):
+            page.goto(f"{admin}orders/order/?todo={todo}")
+            if page.locator(NUMBERS).count():
+                break
+        page.locator(NUMBERS).first.click()
+        keep(page, "admin-order")
+        page.goto(f"{admin}orders/order/?status__exact=paid")
+        paid = page.locator(NUMBERS).last.inner_text()  # the sandbox ships the newest by itself
+        page.goto(f"{admin}batch/")
+        page.fill("textarea[name=numbers]", "\n".join([paid, *numbers, "FD-NOT-OURS"]))
+        page.click("button:has-text('查询')")
+        rows = [f"{paid} 顺丰 SF1390000{paid[-6:]}", f"{paid} 某某快递 123456", f"{numbers[0]} 顺丰"]
+        page.fill("textarea[name=ship_rows]", "\n".join(rows))
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.click("button[value=ship]")
+        keep(page, "admin-batch")
+        page.goto(demo["urls"]["sandbox"])
+        keep(page, "sandbox")
+        browser.close()
+
+
+def keep(page: Page, name: str) -> None:
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=IMAGES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
