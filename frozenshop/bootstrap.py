@@ -30,6 +30,7 @@ def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
         "WECHAT_APPID": "wx" + secrets.token_hex(8),
         "WECHAT_APP_SECRET": secrets.token_hex(16),
         "METRICS_TOKEN": secrets.token_urlsafe(24),
+        "LOG_LEVEL": "WARNING",  # else the addresses scroll out of sight
     }
     values |= known
     values |= {
