@@ -36,7 +36,8 @@ def is_outside(url: str) -> bool:
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
-        here = ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
+        here = address.is_loopback or address.is_unspecified
     except ValueError:
         here = host in ("", "localhost") or host.endswith(".localhost")
     return parts.scheme == "https" and not here
