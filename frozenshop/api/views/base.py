@@ -60,7 +60,7 @@ class MerchantView(JsonView):
     scopes: dict[str, str] = {}
 
     def check_permissions(self, request: Request) -> None:
-        needed = self.scopes.get(request.method or "")
+        needed = self.scopes.get("GET" if request.method == "HEAD" else request.method or "")
         if needed and needed not in self.merchant.scopes:
             raise Forbidden(f"密钥没有权限 {needed}")
 
