@@ -39,7 +39,7 @@ run: $(VENV)/.local ## Start the demo shop on 127.0.0.1 (PORT=8000 SANDBOX_PORT=
 test: $(VENV)/.services ## All quick tests: on SQLite, and again on MariaDB/MySQL, Redis and RabbitMQ where they answer
 	@$(BIN)/python tests/run.py
 
-test-all: $(VENV)/.services ## The quick tests, then browser, image and chaos
+test-all: $(VENV)/.services ## What `make test` leaves out: browser, image, chaos
 	@$(BIN)/python tests/run.py --all
 
 lint: $(VENV)/.dev ## ruff, mypy, layering, migrations
