@@ -19,7 +19,7 @@ from frozenshop.kernel import calendar, clock, crypto
 from frozenshop.kernel.actor import Source
 from logistics import problems, tracking
 from logistics.derivation import Derived, derive
-from logistics.models import Carrier, Provider, Shipment, ShipmentLine, ShipmentOrder, TrackingEvent
+from logistics.models import Carrier, Provider, Shipment, ShipmentLine, ShipmentOrder, ShipmentStatus, TrackingEvent
 from logistics.providers.base import ProviderEvent
 from orders import alerting
 from orders.consignee import Consignee, indexes
@@ -230,16 +230,18 @@ class Seeder:
             )
         subject = problems.subject(shipment)
         if kind := problems.BY_STATUS.get(shipment.status):
-            self._alert(kind, subject, order_id, shipment.status_at or shipment.shipped_at)
+            detail = f"运单 {shipment.waybill_no}：{ShipmentStatus(shipment.status).label} {shipment.location}".rstrip()
+            self._alert(kind, subject, order_id, shipment.status_at or shipment.shipped_at, detail)
         if shipment.stale_since:
-            self._alert(AlertKind.STALE, subject, order_id, shipment.stale_since)
+            detail = f"运单 {shipment.waybill_no}：没有新轨迹"
+            self._alert(AlertKind.STALE, subject, order_id, shipment.stale_since, detail)
 
     def _alert_if_late(self, order_no: str, order_id: int, paid_at: dt.datetime) -> None:
         limit = calendar.ship_by(paid_at)
         if limit <= self.now:
-            self._alert(AlertKind.NOT_SHIPPED, order_no, order_id, limit)
+            self._alert(AlertKind.NOT_SHIPPED, order_no, order_id, limit, "付款后没有按时发货")
 
-    def _alert(self, kind: AlertKind, subject: str, order_id: int, opened_at: dt.datetime) -> None:
+    def _alert(self, kind: AlertKind, subject: str, order_id: int, opened_at: dt.datetime, detail: str) -> None:
         """Only what is recent is still open: a shop works its queue."""
         rule = alerting.KINDS[kind]
         resolved = opened_at < self.now - dt.timedelta(days=3)
@@ -249,6 +251,7 @@ class Seeder:
             order_id=order_id,
             open_key=None if resolved else f"{kind.value}:{subject}",
             severity=rule.severity.value,
+            detail=detail,
             opened_at=opened_at,
             due_at=opened_at + rule.due,
             resolved_at=opened_at + rule.due if resolved else None,
