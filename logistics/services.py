@@ -6,12 +6,37 @@ from frozenshop.kernel import clock
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import NotPossible
 from logistics.progress import refresh_order
-from orders import lifecycle
+from orders import lifecycle, services
 from orders.contention import retried
+from orders.intake import OrderInput
 from orders.models import Order, OrderStatus
-from orders.services import Applied, Fact, record_fact
+from orders.services import Applied, ChangedTooLate, Fact, Taken, record_fact
 
 CONFIRMABLE = (OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
+
+
+def take_order(data: OrderInput, actor: Actor) -> Taken:
+    """Make the order or bring it up to date; with its payment, what was shipped while it was unpaid counts.
+
+    One transaction, repeatable. Raises as `orders.services.take_order` does; the alert of a change that comes too late
+    is kept, unless the caller's own transaction is undone by the refusal.
+    """
+    taken = _take_order(data, actor)
+    if isinstance(taken, ChangedTooLate):
+        raise taken
+    return taken
+
+
+@retried
+def _take_order(data: OrderInput, actor: Actor) -> Taken | ChangedTooLate:
+    with transaction.atomic():
+        try:
+            taken = services.take_order(data, actor)
+        except ChangedTooLate as refusal:  # Returned, so that the alert about it is committed.
+            return refusal
+        if taken.paid and taken.result != "created":
+            refresh_order(taken.order, actor=actor)
+        return taken
 
 
 @retried

@@ -9,9 +9,9 @@ from frozenshop.backoffice.wording import problem_text
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.clock import isoformat
 from frozenshop.kernel.errors import Invalid, Problem
+from logistics.services import take_order
 from orders.intake import parse_order
 from orders.models import Order, ProductCategory, TemperatureClass
-from orders.services import take_order
 
 CONSIGNEE = ("name", "phone", "province", "city", "district", "address")
 

@@ -6,7 +6,7 @@ from frozenshop.kernel.models import AuditEntry
 from logistics.models import Shipment
 from logistics.tests.factories import make_carrier
 from orders.importing import COLUMNS
-from orders.models import Order
+from orders.models import Alert, AlertKind, Order
 from orders.tests.test_importing import ROW, as_csv
 
 pytestmark = pytest.mark.django_db
@@ -141,3 +141,9 @@ def test_a_file_that_cannot_be_read_has_failed(tmp_path):
     with pytest.raises(CommandError) as refused:
         call_command("import_orders", tmp_path / "orders.csv")
     assert (refused.value.returncode, str(refused.value)) == (1, "文件是空的")
+
+
+def test_a_refused_change_of_a_shipped_order_leaves_its_alert(load):
+    load({"order_no": "B2"} | PARCEL)
+    assert load({"order_no": "B2", "address": "另一条路 9 号"} | PARCEL)[0] == 1
+    assert Alert.objects.get(resolved_at=None).kind == AlertKind.ORDER_CHANGED_AFTER_SHIPPING

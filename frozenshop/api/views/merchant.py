@@ -17,11 +17,9 @@ from frozenshop.kernel.errors import Invalid, NotFound, OrderNotFound, Problem
 from logistics import document, shipping
 from logistics.carriers import resolve_carrier
 from logistics.models import Carrier, Shipment
-from logistics.progress import refresh_order
-from logistics.services import record_shop_fact
+from logistics.services import record_shop_fact, take_order
 from orders.intake import is_order_no, parse_order
 from orders.models import Order
-from orders.services import Taken, take_order
 
 MOST_ORDERS = 500
 
@@ -77,14 +75,8 @@ class OrdersView(WriteView):
             raise Invalid(f"一次最多 {MOST_ORDERS} 个订单，至少一个")
         return self.write(lambda: self._take_each(data), in_one_transaction=False)
 
-    def _take(self, data: object) -> Taken:
-        taken = take_order(parse_order(data), self.actor)
-        if taken.paid:
-            refresh_order(taken.order, actor=self.actor)  # what was shipped while unpaid counts now
-        return taken
-
     def _take_one(self, data: object) -> HttpResponse:
-        taken = self._take(data)
+        taken = take_order(parse_order(data), self.actor)
         return reply(
             {"order_no": taken.order.order_no, "result": taken.result}, 201 if taken.result == "created" else 200
         )
@@ -94,7 +86,7 @@ class OrdersView(WriteView):
 
     def _result(self, row: object) -> dict[str, Any]:
         try:
-            taken = self._take(row)
+            taken = take_order(parse_order(row), self.actor)
         except Problem as problem:
             given = row.get("order_no") if isinstance(row, dict) else None
             order_no = given if is_order_no(given) else None

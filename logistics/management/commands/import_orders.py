@@ -15,12 +15,12 @@ from frozenshop.kernel.actor import Actor, Source
 from frozenshop.kernel.errors import Invalid, Problem
 from logistics.carriers import resolve_carrier
 from logistics.models import Carrier
-from logistics.progress import refresh_order
+from logistics.services import take_order
 from logistics.shipping import check_waybill_no, ship
 from orders.contention import retried
 from orders.importing import COLUMNS, Group, OrderFile, Parcel, Refusal
 from orders.models import Order
-from orders.services import take_order
+from orders.services import ChangedTooLate
 from orders.spreadsheets import Unreadable
 
 IMPORT = Actor(Source.IMPORT, "import_orders")
@@ -137,20 +137,21 @@ def take_batch(groups: Iterable[Group], carrier_of: Callable[[Parcel], Carrier])
         for group in groups:
             try:
                 with transaction.atomic():
-                    results.append((_take(group, carrier_of), []))
+                    results.append(_take(group, carrier_of))
             except Problem as problem:
                 results.append(("refused", _refusals(group, problem)))
     return results
 
 
-def _take(group: Group, carrier_of: Callable[[Parcel], Carrier]) -> str:
+def _take(group: Group, carrier_of: Callable[[Parcel], Carrier]) -> tuple[str, list[Refusal]]:
     assert group.order is not None  # only groups without refusals come here
-    taken = take_order(group.order, IMPORT)
-    if taken.paid and taken.result != "created":
-        refresh_order(taken.order, actor=IMPORT)
+    try:
+        taken = take_order(group.order, IMPORT)
+    except ChangedTooLate as problem:  # Nothing was written but the alert, which stays.
+        return "refused", _refusals(group, problem)
     for parcel in group.parcels:
         _ship(taken.order, parcel, carrier_of(parcel))
-    return taken.result
+    return taken.result, []
 
 
 def _ship(order: Order, parcel: Parcel, carrier: Carrier) -> None:
