@@ -64,7 +64,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "django_celery_beat",
-    "import_export",
 ]
 
 MIDDLEWARE = [
