@@ -9,6 +9,7 @@ import requests
 from benchmarks.client import signed_headers
 
 WATCH_SECONDS = 150
+EVERY_STATUS = {"placed", "paid", "shipped", "in_transit", "delivered", "cancelled", "refunded", "returned"}
 
 pytestmark = pytest.mark.slow
 
@@ -39,21 +40,22 @@ class Buyer:
 
 @pytest.mark.timeout(400)
 def test_orders_move_by_themselves_from_paid_to_delivered_to_returned_and_into_trouble(running):
-    buyer, lives, alerted = Buyer(running), [], False
+    buyer, lives, alerted, newest = Buyer(running), [], False, set()
     deadline = time.monotonic() + WATCH_SECONDS
     while time.monotonic() < deadline:
         page = buyer.call("GET", "/api/orders?limit=50").json()["results"]
         alerted |= any(summary["alert_count"] > 0 for summary in page)
         lives = [_life(buyer, summary) for summary in page if _ended_since_the_start(summary)]
-        if alerted and all(any({"paid", end} <= life for life in lives) for end in ("delivered", "returned")):
+        # The other tests confirm and ship in the same demo: a status may be away for a moment.
+        newest = max(newest, {summary["status"] for summary in page[:25]}, key=len)
+        lived = all(any({"paid", end} <= life for life in lives) for end in ("delivered", "returned"))
+        if alerted and lived and newest == EVERY_STATUS:
             break
         time.sleep(2)
     assert any({"paid", "delivered"} <= life for life in lives), lives
     assert any({"paid", "returned"} <= life for life in lives), lives
     assert alerted
-    newest = buyer.call("GET", "/api/orders?limit=25").json()["results"]
-    everything = {"placed", "paid", "shipped", "in_transit", "delivered", "cancelled", "refunded", "returned"}
-    assert {summary["status"] for summary in newest} == everything
+    assert newest == EVERY_STATUS
 
 
 def _ended_since_the_start(summary: dict) -> bool:
