@@ -80,7 +80,7 @@ def settle(ticket: Ticket, error: ProviderError | None = None) -> None:
     if error is None or error.concerns != Concerns.ACCOUNT:
         if breaker.succeeded(ticket.provider):
             resolution = "服务商已恢复"
-            alerting.resolve_alerts(subject, [AlertKind.PROVIDER_TROUBLE], by="system", resolution=resolution)
+            alerting.resolve_alerts(subject, [AlertKind.PROVIDER_TROUBLE], resolution=resolution)
     elif error.permanent:
         breaker.refused(ticket.provider, error.reason)
         alerting.open_alert(AlertKind.PROVIDER_TROUBLE, subject=subject, detail=error.reason)
@@ -100,7 +100,7 @@ def _take_from_budget(provider: str) -> None:
     subject = f"{provider_subject(provider)}:budget"
     try:
         if budget.take(provider):
-            alerting.resolve_alerts(subject, [AlertKind.PROVIDER_TROUBLE], by="system", resolution="新的一天")
+            alerting.resolve_alerts(subject, [AlertKind.PROVIDER_TROUBLE], resolution="新的一天")
     except NotNow as refusal:
         alerting.open_alert(AlertKind.PROVIDER_TROUBLE, subject=subject, detail=refusal.reason)
         raise

@@ -286,7 +286,7 @@ def _record(shipment: Shipment, provider: str, report: ProviderReport) -> None:
     recorded = tracking.record_events(shipment, report, provider=Provider(provider))
     _postpone(recorded.shipment, cadence.next_poll_at(recorded.shipment, clock.now()))
     for subject in (asking.carrier_subject(provider, shipment.carrier), problems.subject(shipment)):
-        alerting.resolve_alerts(subject, [AlertKind.PROVIDER_TROUBLE], by="system", resolution="服务商已答复")
+        alerting.resolve_alerts(subject, [AlertKind.PROVIDER_TROUBLE], resolution="服务商已答复")
 
 
 def _record_failure(shipment: Shipment, provider: str, error: ProviderError) -> Synced:

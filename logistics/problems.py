@@ -30,7 +30,7 @@ def review(shipment: Shipment, derived: Derived, orders: Sequence[Order], *, hea
     wanted = _wanted(derived)
     over = [kind for kind in _reviewed(derived, heard=heard) if kind not in wanted]
     label = ShipmentStatus(shipment.status).label
-    alerting.resolve_alerts(about, over, by="system", resolution=f"物流有了新进展：{label}")
+    alerting.resolve_alerts(about, over, resolution=f"物流有了新进展：{label}")
     for kind, detail in wanted.items():
         alerting.open_alert(kind, subject=about, order=first, detail=f"运单 {shipment.waybill_no}：{detail}")
 

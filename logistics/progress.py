@@ -180,7 +180,7 @@ def _review(order: Order, now_at: Standing) -> None:
         over.append(AlertKind.SHIPPED_UNPAID)
     if now_at.status is not None:
         over.append(AlertKind.NOT_SHIPPED)
-    alerting.resolve_alerts(order.order_no, over, by="system", resolution=f"订单{OrderStatus(order.status).label}")
+    alerting.resolve_alerts(order.order_no, over, resolution=f"订单{OrderStatus(order.status).label}")
 
 
 def _parcels(order: Order) -> list[Parcel]:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 
 from frozenshop.kernel import audit, clock
-from frozenshop.kernel.actor import Actor, Source
+from frozenshop.kernel.actor import SYSTEM, staff
 from frozenshop.kernel.errors import Invalid, NotPossible
 from orders.models import Alert, AlertKind, AlertNote, AlertSeverity, Order
 from orders.versions import bump
@@ -79,7 +79,7 @@ def open_alert(kind: AlertKind, *, subject: str, order: Order | None = None, det
     return alert
 
 
-def resolve_alerts(subject: str, kinds: Iterable[AlertKind], *, by: str, resolution: str) -> int:
+def resolve_alerts(subject: str, kinds: Iterable[AlertKind], *, resolution: str, by: str = SYSTEM.name) -> int:
     """Close the subject's open alerts of these kinds because something good happened; returns how many."""
     keys = [open_key(kind, subject) for kind in kinds]
     alerts = list(Alert.objects.filter(open_key__in=keys))
@@ -107,7 +107,7 @@ def add_note(alert: Alert, text: str, user: AbstractBaseUser) -> AlertNote:
     """Write down what was found or done, on an open or a resolved alert."""
     text = _required(text, "text", "请填写内容")
     with transaction.atomic():
-        note = AlertNote.objects.create(alert=alert, author=staff(user).name, text=text, written_at=clock.now())
+        note = AlertNote.objects.create(alert=alert, author=staff(user.pk).name, text=text, written_at=clock.now())
         _audited(alert, user, "alert.note")
     return note
 
@@ -116,15 +116,10 @@ def resolve(alert: Alert, note: str, user: AbstractBaseUser) -> None:
     """Close the alert by a person, who says how. Raises Invalid without a note, NotPossible if it is closed."""
     note = _required(note, "note", "请写明处理结果")
     with transaction.atomic():
-        if not _close(alert, staff(user).name, note):
+        if not _close(alert, staff(user.pk).name, note):
             raise NotPossible("这条预警已经解决")
         _audited(alert, user, "alert.resolve", note)
     alert.refresh_from_db()
-
-
-def staff(user: AbstractBaseUser) -> Actor:
-    """Return the actor that a member of staff is."""
-    return Actor(Source.STAFF, f"staff:{user.pk}")
 
 
 def open_key(kind: AlertKind, subject: str) -> str:
@@ -155,7 +150,7 @@ def _show_on(alert: Alert) -> None:
 
 
 def _audited(alert: Alert, user: AbstractBaseUser, action: str, reason: str = "", **details: object) -> None:
-    audit.record(staff(user), action, alert.subject, reason=reason, details={"alert": alert.pk, **details})
+    audit.record(staff(user.pk), action, alert.subject, reason=reason, details={"alert": alert.pk, **details})
 
 
 def _required(text: str, field: str, message: str) -> str:

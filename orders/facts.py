@@ -154,7 +154,7 @@ def _conflict(order: Order, fact: Fact) -> str:
 
 def _alert(order: Order, fact: Fact, still: Still | None, conflict: str) -> None:
     if fact.type != _T.REFUNDED or refunded_fen(order) >= expected_fen(order):
-        alerting.resolve_alerts(order.order_no, SETTLES[fact.type], by="system", resolution=f"收到{fact.type.label}")
+        alerting.resolve_alerts(order.order_no, SETTLES[fact.type], resolution=f"收到{fact.type.label}")
     if still is not None and still.alert is not None:
         detail = f"{OrderStatus(order.status).label}的订单收到{fact.type.label}"
         alerting.open_alert(still.alert, subject=order.order_no, order=order, detail=detail)

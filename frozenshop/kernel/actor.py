@@ -25,3 +25,8 @@ class Actor:
 
 
 SYSTEM = Actor(Source.SYSTEM, "system")
+
+
+def staff(user_id: object) -> Actor:
+    """Return the member of staff with this primary key."""
+    return Actor(Source.STAFF, f"staff:{user_id}")

@@ -15,7 +15,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from frozenshop.kernel import audit
-from frozenshop.kernel.actor import Actor, Source
+from frozenshop.kernel.actor import Actor, staff
 
 AFTER, BEFORE = "after", "before"
 LAST_CHARACTER = "\U0010ffff"
@@ -25,7 +25,7 @@ RowT = TypeVar("RowT", bound=Model)
 
 def staff_actor(request: HttpRequest) -> Actor:
     """Return the member of staff behind a request, as services want to know them."""
-    return Actor(Source.STAFF, f"staff:{request.user.pk}")
+    return staff(request.user.pk)
 
 
 def staff_user(request: HttpRequest) -> AbstractBaseUser:
