@@ -15,11 +15,10 @@ from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder
 from logistics.progress import live_shipments, refresh_order, remaining
 from orders import lifecycle
 from orders.contention import retried
+from orders.facts import implausible
 from orders.models import Order, OrderLine, OrderStatus, TemperatureClass
 from orders.versions import bump
 
-AHEAD = dt.timedelta(hours=1)
-BEFORE_PLACED = dt.timedelta(days=1)
 RECYCLED_AFTER = dt.timedelta(days=30)
 """How long after a number's last event a carrier may have given it to another parcel."""
 
@@ -122,10 +121,8 @@ def void(
 
 
 def _check_shipped_at(order: Order, shipped_at: dt.datetime) -> None:
-    if shipped_at > clock.now() + AHEAD:
-        raise Invalid(fields={"shipped_at": "发货时间晚于现在一小时以上"})
-    if shipped_at < order.placed_at - BEFORE_PLACED:
-        raise Invalid(fields={"shipped_at": "发货时间早于下单时间一天以上"})
+    if why := implausible(shipped_at, order.placed_at):
+        raise Invalid(fields={"shipped_at": f"发货时间{why}"})
 
 
 def _newest(carrier: Carrier, waybill_no: str) -> Shipment | None:

@@ -7,14 +7,13 @@ from functools import partial
 from types import MappingProxyType
 
 from django.db import models, transaction
-from django.db.models import F, Sum
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid
 from orders import alerting, lifecycle
 from orders.models import AlertKind, Order, OrderEvent, OrderStatus
-from orders.reading import MAX_FEN, unprintable
+from orders.reading import FEN_RULE, MAX_FEN, unprintable
 
 
 class FactType(models.TextChoices):
@@ -162,12 +161,20 @@ def _alert(order: Order, fact: Fact, still: Still | None, conflict: str) -> None
         alerting.open_alert(_A.MONEY_CONFLICT, subject=order.order_no, order=order, detail=conflict)
 
 
+def implausible(occurred_at: dt.datetime, placed_at: dt.datetime) -> str:
+    """Return why something can't have happened to an order then: a sentence's end, empty where it can."""
+    if occurred_at > clock.now() + AHEAD:
+        return "晚于现在一小时以上"
+    return "早于下单时间一天以上" if occurred_at < placed_at - BEFORE_PLACED else ""
+
+
 def expected_fen(order: Order) -> int:
     """Return the order's total, or what its lines, freight and discount add up to where no total was given."""
     if order.total_fen is not None:
         return order.total_fen
-    lines = order.lines.aggregate(sum=Sum(F("quantity") * F("unit_price_fen")))["sum"] or 0
-    return max(0, int(lines) + (order.freight_fen or 0) - (order.discount_fen or 0))
+    # Added up here: the sum of the largest lines that are taken in is too large for a database's integers.
+    lines = sum(quantity * price for quantity, price in order.lines.values_list("quantity", "unit_price_fen"))
+    return max(0, lines + (order.freight_fen or 0) - (order.discount_fen or 0))
 
 
 def yuan(fen: int) -> str:
@@ -187,13 +194,11 @@ def _facts(order: Order, fact_type: FactType) -> "models.QuerySet[OrderEvent]":
 
 def _check(order: Order, fact: Fact) -> None:
     errors: dict[str, str] = {}
-    if fact.occurred_at > clock.now() + AHEAD:
-        errors["occurred_at"] = "发生时间晚于现在一小时以上"
-    elif fact.occurred_at < order.placed_at - BEFORE_PLACED:
-        errors["occurred_at"] = "发生时间早于下单时间一天以上"
+    if why := implausible(fact.occurred_at, order.placed_at):
+        errors["occurred_at"] = f"发生时间{why}"
     if not 1 <= len(fact.reference) <= 100 or unprintable(fact.reference):
         errors["reference"] = "应为 1–100 个字，不含控制字符"
     if fact.amount_fen is not None and not 0 <= fact.amount_fen <= MAX_FEN:
-        errors["amount_fen"] = "应为以分为单位的非负整数"
+        errors["amount_fen"] = FEN_RULE
     if errors:
         raise Invalid(fields=errors)

@@ -9,10 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
 from orders import reading
-from orders.facts import AHEAD, BEFORE_PLACED
+from orders.facts import implausible
 from orders.intake import OrderInput, parse_order
 from orders.spreadsheets import Cell, Formula, Sheet, Unreadable, excel_instant, open_sheet
 
@@ -180,10 +179,8 @@ def _too_far(order: OrderInput, parcels: Iterable[Parcel], row: int) -> Iterator
     """Yield what payment and shipping would be refused for once the order is there."""
     said = [(row, "paid_at", order.paid_at), *((parcel.row, "shipped_at", parcel.shipped_at) for parcel in parcels)]
     for number, name, instant in said:
-        if instant is not None and instant > clock.now() + AHEAD:
-            yield Refusal(number, name, "晚于现在一小时以上")
-        elif instant is not None and instant < order.placed_at - BEFORE_PLACED:
-            yield Refusal(number, name, "早于下单时间一天以上")
+        if instant is not None and (why := implausible(instant, order.placed_at)):
+            yield Refusal(number, name, why)
 
 
 def _values(row: _Row, refusals: list[Refusal]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from frozenshop.kernel.errors import Invalid
 from orders import phones
 from orders.consignee import Consignee
+from orders.facts import BEFORE_PLACED
 from orders.models import OrderStatus, TemperatureClass
-from orders.reading import MAX_FEN, Reader, raise_if
+from orders.reading import Reader, raise_if
 
 MAX_LINES = 200
 MAX_QUANTITY = 100_000
@@ -76,27 +77,25 @@ def parse_order(payload: object) -> OrderInput:
     reader.known(_FIELDS)
     payment = reader.child("payment") if reader.given("payment") else Reader({}, errors, "payment")
     payment.known(_PAYMENT_FIELDS)
-    placed_at, paid_at = reader.instant("placed_at"), reader.instant("paid_at")
+    placed_at, paid_at = reader.instant("placed_at"), reader.optional_instant("paid_at")
     order = OrderInput(
         order_no=_order_no(reader),
-        placed_at=placed_at or dt.datetime.min.replace(tzinfo=dt.UTC),
+        placed_at=placed_at,
         paid_at=paid_at,
         buyer_openid=reader.key("buyer_openid", _WORD, _WORD_RULE.format(64)),
         transaction_id=payment.key("transaction_id", _WORD, _WORD_RULE.format(64)),
         mchid=payment.key("mchid", _SHORT_WORD, _WORD_RULE.format(32)),
         out_trade_no=payment.key("out_trade_no", _WORD, _WORD_RULE.format(64)),
-        total_fen=reader.fen("total_fen"),
-        freight_fen=reader.fen("freight_fen"),
-        discount_fen=reader.fen("discount_fen"),
-        updated_at=reader.instant("updated_at"),
+        total_fen=reader.optional_fen("total_fen"),
+        freight_fen=reader.optional_fen("freight_fen"),
+        discount_fen=reader.optional_fen("discount_fen"),
+        updated_at=reader.optional_instant("updated_at"),
         consignee=_consignee(reader.child("consignee")),
         lines=_lines(reader),
-        promised_by=reader.instant("promised_by"),
+        promised_by=reader.optional_instant("promised_by"),
         note=reader.optional_text("note", 500, lines=True),
     )
-    if placed_at is None:
-        reader.refuse("placed_at", "必填")
-    elif paid_at is not None and paid_at < placed_at - dt.timedelta(days=1):
+    if paid_at is not None and paid_at + BEFORE_PLACED < placed_at:
         reader.refuse("paid_at", "付款时间早于下单时间一天以上")
     raise_if(errors)
     return order
@@ -106,12 +105,7 @@ def _order_no(reader: Reader) -> str:
     value = reader.values.get("order_no")
     if isinstance(value, str) and is_order_no(value):
         return value
-    reader.refuse(
-        "order_no",
-        "必填"
-        if value is None
-        else "订单号为 1–64 位字母、数字和 . _ -，以字母或数字开头，且不能是 counts 或 statuses",
-    )
+    reader.refuse("order_no", "必填" if value is None else ORDER_NO_RULE)
     return ""
 
 
@@ -147,11 +141,16 @@ def _line(reader: Reader) -> LineInput:
     return LineInput(
         sku=reader.text("sku", 64),
         name=reader.text("name", 120),
-        quantity=reader.number("quantity", range(1, MAX_QUANTITY + 1), f"应为 1–{MAX_QUANTITY} 的整数"),
-        unit_price_fen=reader.number("unit_price_fen", range(MAX_FEN + 1), "应为以分为单位的非负整数"),
+        quantity=read_quantity(reader),
+        unit_price_fen=reader.fen("unit_price_fen"),
         category=reader.optional_text("category", 40) or "",
         temperature_class=_temperature_class(reader),
     )
+
+
+def read_quantity(reader: Reader) -> int:
+    """Return how many of something a line holds."""
+    return reader.number("quantity", range(1, MAX_QUANTITY + 1), f"应为 1–{MAX_QUANTITY} 的整数")
 
 
 def _temperature_class(reader: Reader) -> TemperatureClass | None:

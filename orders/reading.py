@@ -10,6 +10,8 @@ from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
 
 MAX_FEN = 10**12
+FEN_RULE = "应为以分为单位的非负整数"
+NO_INSTANT = dt.datetime.min.replace(tzinfo=dt.UTC)
 MAX_ERRORS = 50
 YEARS = range(2000, 2101)
 
@@ -97,9 +99,13 @@ class Reader:
         self.refuse(name, message)
         return None
 
-    def fen(self, name: str) -> int | None:
+    def fen(self, name: str) -> int:
+        """Return a required amount in fen."""
+        return self.number(name, range(MAX_FEN + 1), FEN_RULE)
+
+    def optional_fen(self, name: str) -> int | None:
         """Return an amount in fen that may be absent."""
-        return self.number(name, range(MAX_FEN + 1), "应为以分为单位的非负整数") if self.given(name) else None
+        return self.fen(name) if self.given(name) else None
 
     def number(self, name: str, allowed: range, message: str) -> int:
         """Return a required whole number."""
@@ -109,7 +115,14 @@ class Reader:
         self.refuse(name, "必填" if value is None else message)
         return 0
 
-    def instant(self, name: str) -> dt.datetime | None:
+    def instant(self, name: str) -> dt.datetime:
+        """Return a required instant."""
+        read = self.optional_instant(name)
+        if read is None:
+            self.refuse(name, "必填")
+        return read or NO_INSTANT
+
+    def optional_instant(self, name: str) -> dt.datetime | None:
         """Return an instant that may be absent."""
         if not self.given(name):
             return None

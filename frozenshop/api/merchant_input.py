@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orders.facts import Fact, FactType
+from orders.intake import MAX_LINES, read_quantity
 from orders.reading import Reader, raise_if
-
-MAX_QUANTITY = 100_000
-MAX_LINES = 200
 
 _NAME = re.compile(r"[^\x00-\x20\x7f]{1,60}")
 _WAYBILL = re.compile(r"[\x21-\x7e]{1,64}")
@@ -44,9 +42,9 @@ def parse_fact(data: object) -> Fact:
     kind = reader.text("type", 20)
     if kind and kind not in FactType.values:
         reader.refuse("type", f"应为 {'、'.join(FactType.values)} 之一")
-    occurred_at = _required_instant(reader, "occurred_at")
+    occurred_at = reader.instant("occurred_at")
     reference = reader.text("reference", 100)
-    amount_fen = reader.fen("amount_fen")
+    amount_fen = reader.optional_fen("amount_fen")
     raise_if(errors)
     return Fact(FactType(kind), occurred_at, reference, amount_fen)
 
@@ -60,7 +58,7 @@ def parse_parcel(data: object) -> Parcel:
     parcel = Parcel(
         carrier=_required_key(reader, "carrier_code", _NAME, _CARRIER_RULE),
         waybill_no=_required_key(reader, "waybill_no", _WAYBILL, _WAYBILL_RULE),
-        shipped_at=_required_instant(reader, "shipped_at"),
+        shipped_at=reader.instant("shipped_at"),
         lines=_lines(reader) if reader.given("lines") else None,
     )
     raise_if(errors)
@@ -96,16 +94,8 @@ def _lines(reader: Reader) -> dict[str, int]:
         row = Reader(line, reader.errors, f"lines.{index}")
         row.known(("sku", "quantity"))
         sku = row.text("sku", 64)
-        quantity = row.number("quantity", range(1, MAX_QUANTITY + 1), f"应为 1–{MAX_QUANTITY} 的整数")
-        quantities[sku] = quantities.get(sku, 0) + quantity
+        quantities[sku] = quantities.get(sku, 0) + read_quantity(row)
     return quantities
-
-
-def _required_instant(reader: Reader, name: str) -> dt.datetime:
-    instant = reader.instant(name)
-    if instant is None:
-        reader.refuse(name, "必填")
-    return instant or dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def _required_key(reader: Reader, name: str, pattern: re.Pattern[str], rule: str) -> str:
