@@ -226,3 +226,11 @@ def test_whatever_is_told_the_history_is_one_chain_along_the_table_and_nothing_i
     assert order.status == rows[-1][1]
     references = {reference for _, _, reference in rows if reference}
     assert references == {f"{fact_type.value}:{reference}" for fact_type, reference, _ in told}
+
+
+def test_the_largest_order_that_is_taken_in_can_be_paid():
+    lines = [line(sku=f"S{number}", quantity=100_000, unit_price_fen=10**12) for number in range(100)]
+    order = make_order(lines=lines, total_fen=None)
+    assert facts.expected_fen(order) == 10**19
+    assert tell(order, "paid", amount_fen=100) == Applied(True)
+    assert kinds() == ["money_conflict"]
