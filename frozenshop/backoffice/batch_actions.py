@@ -1,6 +1,6 @@
 """What may be done to many orders. Each row says that it was done, or why not; the rest goes on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -57,7 +57,8 @@ def ship(request: HttpRequest, orders: list[Order]) -> list[Outcome]:
         return ship_order(request, known[row.order_no], resolve_carrier(row.carrier), row.waybill_no, shipped_at)
 
     outcomes = [_tried(row if isinstance(row, str) else row.order_no, partial(send, row)) for row in rows]
-    _record(request, "batch.shipped", outcomes)
+    # What was pasted is anybody's guess, a consignee in full too: only what is an order's number goes on record.
+    _record(request, "batch.shipped", outcomes, named=known.keys())
     return outcomes
 
 
@@ -72,7 +73,7 @@ def _each(
     if not orders:
         raise Invalid("请先勾选订单")
     outcomes = [_tried(order.order_no, partial(act, order)) for order in orders]
-    _record(request, name, outcomes, **details)
+    _record(request, name, outcomes, named={order.order_no for order in orders}, **details)
     return outcomes
 
 
@@ -83,8 +84,9 @@ def _tried(about: str, act: Callable[[], str]) -> Outcome:
         return Outcome(about[:100], False, wording.problem_text(problem))
 
 
-def _record(request: HttpRequest, name: str, outcomes: list[Outcome], **details: str) -> None:
+def _record(request: HttpRequest, name: str, outcomes: list[Outcome], *, named: Container[str], **details: str) -> None:
     done = [outcome.about for outcome in outcomes if outcome.ok]
     refused = [outcome.about for outcome in outcomes if not outcome.ok]
     counts = {"done": len(done), "refused": len(refused)}
-    record_act(request, name, details={**details, **counts, "order_nos": done, "refused_order_nos": refused})
+    orders = {"order_nos": done, "refused_order_nos": [about for about in refused if about in named]}
+    record_act(request, name, details={**details, **counts, **orders})

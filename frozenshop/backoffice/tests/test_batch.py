@@ -164,3 +164,12 @@ def test_a_thousand_ticked_boxes_are_not_too_many(service):
     make_order(order_no="A-1")
     data = {"numbers": "A-1", "order": list(range(1, 1001)), "action": "sync"}
     assert "A-1" in text(service.post(BATCH, data))
+
+
+def test_what_was_pasted_into_a_row_does_not_go_on_record(service):
+    make_order("paid", order_no="A-1")
+    make_carrier("SF")
+    rows = "A-1 SF SF1111111111 欧阳雪 13812347788 世纪大道 1 号\n13812347788 SF SF2222222222\nA-1 没有 SF3333333333"
+    service.post(BATCH, {"ship_rows": rows, "action": "ship"})
+    details = AuditEntry.objects.get(action="batch.shipped").details
+    assert details == {"done": 0, "refused": 3, "order_nos": [], "refused_order_nos": ["A-1"]}
