@@ -29,6 +29,7 @@ from logistics.providers.base import (
 from orders import alerting, phones
 from orders.contention import retried
 from orders.models import AlertKind, Order
+from orders.versions import bump
 
 FLOOR = dt.timedelta(minutes=30)
 BATCH = 200
@@ -192,6 +193,8 @@ def refresh_now(order: Order) -> Refreshed:
     asked = dict(itertools.islice(may, REFRESH_AT_MOST))
     answers = _ask_together(asked)
     refreshed = [_settle(leave, ticket, answers[leave]) for leave, ticket in asked.items()]
+    if asked:
+        bump([order.pk])  # `checked_at` stands in the document: who refreshed reads it next.
     checked = Shipment.objects.filter(pk__in=[shipment.pk for shipment in parcels]).values_list("checked_at", flat=True)
     allowed = [checked_at + FLOOR for checked_at in checked if checked_at]
     now = clock.now()
@@ -346,6 +349,7 @@ def _postpone(shipment: Shipment, until: dt.datetime | None) -> None:
     order = shipment.orders.order_by("pk").first()
     detail = f"{shipment.carrier.name} {shipment.waybill_no} 长期没有轨迹，已停止查询"
     alerting.open_alert(AlertKind.LOST_CONTACT, subject=problems.subject(shipment), order=order, detail=detail)
+    problems.show_on_all(problems.subject(shipment))
 
 
 def _spread(instant: dt.datetime) -> dt.datetime:

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
 from logistics.derivation import Derived
-from logistics.models import Shipment, ShipmentStatus
+from logistics.models import Shipment, ShipmentOrder, ShipmentStatus
 from orders import alerting
-from orders.models import AlertKind, Order
+from orders.models import Alert, AlertKind, Order
+from orders.versions import bump
 
 S, K = ShipmentStatus, AlertKind
 
@@ -33,6 +37,20 @@ def review(shipment: Shipment, derived: Derived, orders: Sequence[Order], *, hea
     alerting.resolve_alerts(about, over, resolution=f"物流有了新进展：{label}")
     for kind, detail in wanted.items():
         alerting.open_alert(kind, subject=about, order=first, detail=f"运单 {shipment.waybill_no}：{detail}")
+
+
+def resolve(alert: Alert, note: str, user: AbstractBaseUser) -> None:
+    """Close an alert by a person, and let each order of a shared box say so. Raises as `alerting.resolve`."""
+    with transaction.atomic():
+        alerting.resolve(alert, note, user)
+        show_on_all(alert.subject)
+
+
+def show_on_all(about: str) -> None:
+    """Give each order of the box that an alert is about its next version: an alert itself knows only the first."""
+    kind, _, shipment_id = about.partition(":")
+    if kind == "shipment":
+        bump(ShipmentOrder.objects.filter(shipment_id=int(shipment_id)).values_list("order_id", flat=True))
 
 
 def withdraw(shipment: Shipment, *, by: str, resolution: str) -> None:

@@ -17,6 +17,7 @@ from frozenshop.backoffice.filters import AlertStateFilter, OwnerFilter, QueueKi
 from frozenshop.kernel.changelist import ReadOnlyAdmin, staff_user
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.errors import Problem
+from logistics import problems
 from orders import alerting
 from orders.models import Alert
 
@@ -120,7 +121,7 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
     @admin.action(description="解决（必须填写说明）", permissions=["change"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
         text = request.POST.get("text", "")
-        self._each(request, queryset, lambda alert: alerting.resolve(alert, text, staff_user(request)), "已解决")
+        self._each(request, queryset, lambda alert: problems.resolve(alert, text, staff_user(request)), "已解决")
 
     @admin.action(description="暂缓（必须填写说明）", permissions=["change"])
     def snooze(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:

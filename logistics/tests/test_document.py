@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 
 from frozenshop.kernel import clock
-from logistics import document
+from logistics import document, problems
 from logistics.providers.base import Overall
 from logistics.tests.factories import event, make_report, make_shipment, report
 from logistics.tracking import record_events
@@ -210,3 +210,16 @@ def test_a_cache_that_is_down_costs_time_not_answers(monkeypatch):
     monkeypatch.setattr(cache, "get_many", down)
     monkeypatch.setattr(cache, "set", down)
     assert document.read_document(order.order_no) is not None
+
+
+def test_a_problem_of_a_shared_box_that_a_person_resolved_leaves_each_order(django_user_model):
+    shipment = make_shipment()
+    make_shipment(make_order("paid"), waybill_no=shipment.waybill_no)
+    report(shipment, "exception")
+    orders = list(shipment.orders.all())
+    assert all(json.loads(document.read_document(order.order_no).body)["alerts"] for order in orders)
+    problems.resolve(Alert.objects.get(), "已联系网点", django_user_model.objects.create_user("客服"))
+    for order in orders:
+        order.refresh_from_db()
+        kept = document.read_document(order.order_no, known_version=order.version)
+        assert json.loads(kept.body)["alerts"] == []

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from frozenshop.kernel import clock, http
-from logistics import breaker, polling
+from logistics import breaker, document, polling
 from logistics.models import ProviderCall, ProviderMessage, ProviderState, Shipment
 from logistics.models import ShipmentStatus as S
 from logistics.tests.factories import make_carrier
@@ -307,6 +307,18 @@ def test_a_refresh_asks_and_says_when_it_may_be_asked_again(fake_http):
     refreshed = polling.refresh_now(shipment.orders.get())
     assert (refreshed.refreshed, refreshed.next_allowed_at) == (True, clock.now() + polling.FLOOR)
     assert fresh(shipment).status == S.OUT_FOR_DELIVERY
+
+
+@pytest.mark.parametrize("told", [answer(), no_news(), silence()])
+def test_after_a_refresh_the_document_says_when_it_was_asked(fake_http, frozen, told):
+    fake_http.will_answer(told)
+    order = tracked().orders.get()
+    document.read_document(order.order_no)
+    frozen.shift(10 * MINUTE)
+    polling.refresh_now(order)
+    order.refresh_from_db()
+    body = json.loads(document.read_document(order.order_no, known_version=order.version).body)
+    assert body["shipments"][0]["checked_at"] == clock.isoformat(clock.now())
 
 
 def test_a_refresh_within_the_floor_asks_nobody(fake_http, frozen):
