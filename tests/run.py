@@ -40,14 +40,15 @@ def main() -> int:
     if absent and required:
         print(f"Required, but absent: {', '.join(absent)}", file=sys.stderr)
         return 1
+    embedded, services = ["-n", "2", "--dist", "loadgroup"], ["-n", "2", "--dist", "loadgroup"]
     if "--all" in sys.argv:
-        return pytest("slow tests: browser, image, chaos", ["-m", "slow", "--slow", "--timeout=1200"], {})
-    parallel = ["-n", "2", "--dist", "loadgroup"]
-    codes = [pytest("embedded default: SQLite, memory, files", parallel, {"REQUIRE_SERVICES": "0"})]
+        embedded = ["-m", "slow and not services", "--slow", "--timeout=1200"]
+        services = ["-m", "slow and services", "--slow", "--timeout=1200"]
+    codes = [pytest("embedded default: SQLite, memory, files", embedded, {"REQUIRE_SERVICES": "0"})]
     if absent:
         print(f"Not on the services: {', '.join(absent)} did not answer.")
     else:
-        codes.append(pytest("services: MariaDB/MySQL, Redis, RabbitMQ", parallel, ON_SERVICES))
+        codes.append(pytest("services: MariaDB/MySQL, Redis, RabbitMQ", services, ON_SERVICES))
     return max(codes)
 
 
