@@ -1,12 +1,9 @@
 """Many orders at once: look them up by their numbers, and act on those that were ticked."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -15,44 +12,12 @@ from frozenshop.backoffice.batch_actions import BATCH_ACTIONS, Outcome
 from frozenshop.backoffice.batch_input import MAX_NUMBERS, read_file, read_numbers, read_ship_rows
 from frozenshop.backoffice.export import csv_response
 from frozenshop.backoffice.order_actions import CHANGE, FACTS
+from frozenshop.backoffice.order_rows import Row, attach
 from frozenshop.kernel.errors import Problem
-from logistics.models import Shipment, ShipmentOrder
-from orders.models import Alert, Order
+from logistics.models import ShipmentOrder
+from orders.models import Order
 
 EXPORT = "orders.export_order"
-
-
-@dataclass(slots=True)
-class Row:
-    """One order, the numbers by which it was found, and what the table says of it."""
-
-    order: Order
-    found_by: list[str] = field(default_factory=list)
-
-    @property
-    def shipments(self) -> list[Shipment]:
-        return [link.shipment for link in self.order.shipment_links.all() if link.shipment.voided_at is None]
-
-    @property
-    def status(self) -> str:
-        return wording.order_label(self.order)
-
-    @property
-    def parcels(self) -> list[tuple[Shipment, str]]:
-        return [(shipment, wording.shipment_label(shipment)) for shipment in self.shipments]
-
-    @property
-    def last_event(self) -> str:
-        return wording.clock(max((s.last_event_at for s in self.shipments if s.last_event_at), default=None), "")
-
-    @property
-    def silence(self) -> str:
-        quiet = wording.silence(self.shipments)
-        return wording.duration(quiet) if quiet else ""
-
-    @property
-    def alerts(self) -> list[str]:
-        return [wording.alert_label(alert) for alert in self.order.alerts.all()]
 
 
 def batch_view(request: HttpRequest) -> HttpResponse:
@@ -115,14 +80,8 @@ def look_up(numbers: list[str]) -> tuple[list[Row], list[str]]:
             row = rows.setdefault(order.pk, Row(order))
             if number not in row.found_by:
                 row.found_by.append(number)
-    _attach(row.order for row in rows.values())
+    attach(row.order for row in rows.values())
     return list(rows.values()), [number for number in numbers if number not in by_number]
-
-
-def _attach(orders: Iterable[Order]) -> None:
-    links = ShipmentOrder.objects.select_related("shipment__carrier").order_by("id")
-    alerts = Alert.objects.filter(resolved_at=None).order_by("severity", "due_at")
-    prefetch_related_objects(list(orders), Prefetch("shipment_links", links), Prefetch("alerts", alerts))
 
 
 def _numbers(request: HttpRequest) -> list[str]:

@@ -3,14 +3,13 @@
 import csv
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
 from frozenshop.backoffice import wording
+from frozenshop.backoffice.order_rows import Row
 from frozenshop.kernel.changelist import record_act
 from frozenshop.kernel.clock import now, shanghai
-from orders.models import Order
 
 HEADER = (
     *("订单号", "状态", "下单时间", "收件人", "手机号", "地区", "商品"),
@@ -18,13 +17,13 @@ HEADER = (
 )
 
 
-def csv_response(request: HttpRequest, rows: Sequence[Any]) -> HttpResponse:
+def csv_response(request: HttpRequest, rows: Sequence[Row]) -> HttpResponse:
     """Return the rows of a batch table as a download, and record who took which."""
-    orders = [row.order for row in rows]
+    order_nos = [row.order.order_no for row in rows]
     record_act(
         request,
         "order.exported",
-        details={"count": len(orders), "order_nos": [order.order_no for order in orders], "masked": True},
+        details={"count": len(order_nos), "order_nos": order_nos, "masked": True},
     )
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="orders-{shanghai(now()):%Y%m%d-%H%M}.csv"'
@@ -32,7 +31,7 @@ def csv_response(request: HttpRequest, rows: Sequence[Any]) -> HttpResponse:
     response.write("\ufeff")
     writer = csv.writer(response)
     writer.writerow(HEADER)
-    writer.writerows([safe_cell(cell) for cell in _cells(order)] for order in orders)
+    writer.writerows([safe_cell(cell) for cell in _cells(row)] for row in rows)
     return response
 
 
@@ -42,11 +41,9 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text[:1] in ("\t", "\r", "\n") or first in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _cells(order: Order) -> Iterable[str]:
-    shipments = [link.shipment for link in order.shipment_links.all() if link.shipment.voided_at is None]
+def _cells(row: Row) -> Iterable[str]:
+    order, shipments = row.order, row.shipments
     who = wording.masked_consignee(order)
-    last = max((shipment.last_event_at for shipment in shipments if shipment.last_event_at), default=None)
-    quiet = wording.silence(shipments)
     return (
         order.order_no,
         order.get_status_display(),
@@ -58,7 +55,7 @@ def _cells(order: Order) -> Iterable[str]:
         "、".join(shipment.carrier.name for shipment in shipments),
         "、".join(shipment.waybill_no for shipment in shipments),
         "、".join(shipment.get_status_display() for shipment in shipments),
-        wording.clock(last, ""),
-        wording.duration(quiet) if quiet else "",
+        row.last_event,
+        row.silence,
         "、".join(wording.kind_name(alert.kind) for alert in order.alerts.all()),
     )

@@ -8,17 +8,16 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Sum
 
 from frozenshop.backoffice import order_actions, wording
 from frozenshop.backoffice.models import OrderNote
 from frozenshop.kernel.clock import now, shanghai
 from frozenshop.kernel.models import AuditEntry
+from logistics.document import STEPS, WAYS_OUT
 from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder, TrackingEvent
-from orders.models import Order, OrderEvent, OrderLine, OrderStatus
+from logistics.progress import remaining
+from orders.models import Order, OrderEvent, OrderLine
 
-STEPS = (OrderStatus.PLACED, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
-WAYS_OUT = (OrderStatus.CANCELLED, OrderStatus.REFUNDED, OrderStatus.RETURNED)
 EVENTS_SHOWN = 300
 ROWS_SHOWN = 50
 KINDS = {
@@ -72,11 +71,11 @@ class Parcel:
 @dataclass(frozen=True, slots=True)
 class LineRow:
     line: OrderLine
-    shipped: int
+    remaining: int
 
     @property
-    def remaining(self) -> int:
-        return max(self.line.quantity - self.shipped, 0)
+    def shipped(self) -> int:
+        return self.line.quantity - self.remaining
 
     @property
     def price(self) -> str:
@@ -86,7 +85,8 @@ class LineRow:
 def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
     """Return the template's variables."""
     links = list(order.shipment_links.select_related("shipment__carrier").order_by("shipment__shipped_at", "id"))
-    lines = _lines(order, links)
+    left = remaining(order)
+    lines = [LineRow(line, left.get(line, 0)) for line in order.lines.order_by("position")]
     alerts = list(order.alerts.select_related("owner").prefetch_related("notes").order_by("-opened_at")[:ROWS_SHOWN])
     return {
         "order": order,
@@ -96,7 +96,7 @@ def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, A
         "timeline": timeline(order),
         "parcels": _parcels(links),
         "lines": lines,
-        "shippable": any(row.remaining for row in lines),
+        "shippable": bool(left),
         "open_alerts": [(alert, wording.alert_label(alert)) for alert in alerts if alert.resolved_at is None],
         "past_alerts": [(alert, wording.alert_label(alert)) for alert in alerts if alert.resolved_at],
         "notes": _with_names(OrderNote.objects.filter(order_no=order.order_no).order_by("-id")[:ROWS_SHOWN], "author"),
@@ -161,17 +161,6 @@ def _acts(order: Order) -> list[tuple[AuditEntry, str, str]]:
     return [(entry, who, ACTS.get(entry.action, entry.action)) for entry, who in _with_names(entries, "actor")]
 
 
-def _lines(order: Order, links: list[ShipmentOrder]) -> list[LineRow]:
-    live = [link.pk for link in links if link.shipment.voided_at is None]
-    sent = dict(
-        ShipmentLine.objects.filter(link_id__in=live)
-        .values_list("order_line_id")
-        .annotate(sent=Sum("quantity"))
-        .values_list("order_line_id", "sent")
-    )
-    return [LineRow(line, sent.get(line.pk, 0)) for line in order.lines.order_by("position")]
-
-
 def _parcels(links: list[ShipmentOrder]) -> list[Parcel]:
     events: dict[int, list[TrackingEvent]] = defaultdict(list)
     ids = [link.shipment_id for link in links]
@@ -187,9 +176,7 @@ def _parcels(links: list[ShipmentOrder]) -> list[Parcel]:
 
 def _parcel(link: ShipmentOrder, events: list[TrackingEvent], lines: list[str]) -> Parcel:
     days = [(day, list(rows)) for day, rows in groupby(events, key=lambda event: shanghai(event.occurred_at).date())]
-    quiet = wording.silence([link.shipment])
-    silent_for = wording.duration(quiet) if quiet else ""
-    return Parcel(link.shipment, days, lines, silent_for, wording.shipment_label(link.shipment))
+    return Parcel(link.shipment, days, lines, wording.silence([link.shipment]), wording.shipment_label(link.shipment))
 
 
 def _with_names(rows: Any, attribute: str) -> list[tuple[Any, str]]:

@@ -1,11 +1,10 @@
 """Orders: the list with its one search box, the page of one order, and a form to take one by hand."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,12 +20,12 @@ from frozenshop.backoffice.filters import (
     bounds,
 )
 from frozenshop.backoffice.order_form import NewOrderForm, NewOrderLines, take_by_hand
+from frozenshop.backoffice.order_rows import Row, attach
 from frozenshop.kernel.changelist import BaseAdmin, record_act, staff_actor
 from frozenshop.kernel.errors import Problem
-from logistics.models import Shipment, ShipmentOrder
 from logistics.search import search_orders
 from orders.contention import retried
-from orders.models import Alert, Order
+from orders.models import Order
 
 
 class OrderAdmin(BaseAdmin[Order]):
@@ -57,9 +56,7 @@ class OrderAdmin(BaseAdmin[Order]):
         return queryset.filter(pk__in=found.ids), False
 
     def prepare_rows(self, rows: list[Order]) -> list[Order]:
-        links = ShipmentOrder.objects.select_related("shipment__carrier").order_by("id")
-        alerts = Alert.objects.filter(resolved_at=None).order_by("severity", "due_at")
-        prefetch_related_objects(rows, Prefetch("shipment_links", links), Prefetch("alerts", alerts))
+        attach(rows)
         return rows
 
     @admin.display(description="状态")
@@ -80,21 +77,20 @@ class OrderAdmin(BaseAdmin[Order]):
         return format_html_join(
             "",
             '<div class="nowrap">{} <span class="quiet">{}</span> {}</div>',
-            ((s.waybill_no, s.carrier.name, wording.shipment_label(s)) for s in _live(order)),
+            ((shipment.waybill_no, shipment.carrier.name, label) for shipment, label in Row(order).parcels),
         )
 
     @admin.display(description="最近轨迹")
     def last_event(self, order: Order) -> str:
-        return wording.short_clock(max((s.last_event_at for s in _live(order) if s.last_event_at), default=None))
+        return wording.short_clock(Row(order).last_event_at)
 
     @admin.display(description="静默时长")
     def silence(self, order: Order) -> str:
-        quiet = wording.silence(_live(order))
-        return wording.duration(quiet) if quiet else "—"
+        return Row(order).silence or "—"
 
     @admin.display(description="预警")
     def open_alerts(self, order: Order) -> str:
-        return format_html_join(" ", "{}", ((wording.alert_label(alert),) for alert in order.alerts.all()))
+        return format_html_join(" ", "{}", ((label,) for label in Row(order).alerts))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -162,8 +158,3 @@ class OrderAdmin(BaseAdmin[Order]):
         response = TemplateResponse(request, "backoffice/order.html", context)
         response["Cache-Control"] = "no-store"
         return response
-
-
-def _live(order: Order) -> Sequence[Shipment]:
-    """Return the parcels that count; needs the prefetch of `prepare_rows`."""
-    return [link.shipment for link in order.shipment_links.all() if link.shipment.voided_at is None]

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from frozenshop.kernel.clock import now, shanghai
 from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import Problem
+from logistics.cadence import is_over
 from logistics.models import Shipment, ShipmentStatus
 from orders.models import Alert, AlertKind, AlertSeverity, Order, OrderStatus
 
@@ -34,7 +35,6 @@ SHIPMENT_TONES = {
     ShipmentStatus.CANCELLED: "quiet",
 }
 SEVERITY_TONES = {AlertSeverity.URGENT: "bad", AlertSeverity.HIGH: "warm", AlertSeverity.NORMAL: "quiet"}
-FINAL = (ShipmentStatus.DELIVERED, ShipmentStatus.RETURNED, ShipmentStatus.CANCELLED)
 
 
 def label(text: object, tone: str) -> SafeString:
@@ -71,10 +71,10 @@ def duration(span: dt.timedelta) -> str:
     return f"{minutes} 分钟"
 
 
-def silence(shipments: Iterable[Shipment]) -> dt.timedelta | None:
-    """Return how long the quietest live parcel under way has said nothing."""
-    quiet = [now() - (s.last_event_at or s.shipped_at) for s in shipments if not s.voided_at and s.status not in FINAL]
-    return max(quiet, default=None)
+def silence(shipments: Iterable[Shipment]) -> str:
+    """Return for how long the quietest parcel under way has said nothing; empty where none is under way."""
+    quiet = [now() - (s.last_event_at or s.shipped_at) for s in shipments if not is_over(s)]
+    return duration(max(quiet)) if quiet else ""
 
 
 def clock(instant: dt.datetime | None, empty: str = "—") -> str:
