@@ -9,6 +9,9 @@ from django.http import HttpRequest, HttpResponseBase
 
 from frozenshop.api.errors import MACHINE_PATHS
 
+# Probes and scrapers call by address, not by one of ALLOWED_HOSTS.
+STRAIGHT = (*MACHINE_PATHS, "/healthz", "/readyz", "/metrics")
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -19,7 +22,7 @@ class _Views(BaseHandler):
 
 
 class ApiLane:
-    """Stands before the middlewares of sessions, forms and pages; the API uses none of them."""
+    """Stands before the middlewares of sessions, forms and pages; the API and the probes use none of them."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.through_all: GetResponse = get_response
@@ -27,6 +30,6 @@ class ApiLane:
         self.straight = cast(GetResponse, convert_exception_to_response(_Views()._get_response))  # type: ignore[attr-defined]
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(MACHINE_PATHS):
+        if request.path_info.startswith(STRAIGHT):
             return self.straight(request)
         return self.through_all(request)

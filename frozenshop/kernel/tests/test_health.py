@@ -140,3 +140,7 @@ def test_every_finding_has_its_page():
     pages = set(health.RUNBOOKS.values())
     assert all((django_settings.BASE_DIR / f"docs/runbooks/{page}.md").is_file() for page in pages)
     assert set(doctor.NOT_READY) <= set(health.RUNBOOKS)
+
+
+def test_a_probe_that_calls_by_address_is_answered(client, db):
+    assert client.get("/healthz", HTTP_HOST="10.1.2.3:8080").status_code == 200
