@@ -1,7 +1,6 @@
 """Carriers, shipments, and what passed between us and the providers (metadata, never the sealed bodies)."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,9 +8,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from frozenshop.kernel import outbox
 from frozenshop.kernel.changelist import BaseAdmin, ReadOnlyAdmin, record_act
-from frozenshop.kernel.clock import shanghai
+from frozenshop.kernel.clock import short
 from logistics.models import (
     Carrier,
     ProviderCall,
@@ -21,10 +19,7 @@ from logistics.models import (
     ShipmentStatus,
     UnknownCode,
 )
-
-
-def _clock(instant: datetime) -> str:
-    return f"{shanghai(instant):%m-%d %H:%M}"
+from logistics.polling import enqueue_sync
 
 
 @admin.register(Carrier)
@@ -93,7 +88,7 @@ class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
     def event_rows(self, shipment: Shipment) -> str:
         events = shipment.events.order_by("-occurred_at", "-id")[:100]
         rows = (
-            (_clock(e.occurred_at), _clock(e.recorded_at), e.get_status_display(), e.code, e.location, e.text)
+            (short(e.occurred_at), short(e.recorded_at), e.get_status_display(), e.code, e.location, e.text)
             for e in events
         )
         body = format_html_join("", f"<tr>{'<td>{}</td>' * 6}</tr>", rows)
@@ -103,8 +98,7 @@ class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
     @admin.action(description="立即同步所选运单", permissions=["change"])
     def sync(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
         ids = list(queryset.filter(voided_at=None).values_list("id", flat=True))
-        for shipment_id in ids:
-            outbox.enqueue("logistics.sync_shipment", {"shipment_id": shipment_id})
+        enqueue_sync(ids)
         record_act(request, "shipment.sync", details={"ids": ids, "count": len(ids)})
         self.message_user(request, f"已安排同步 {len(ids)} 个运单。")
 

@@ -51,7 +51,7 @@ def _open_not_shipped(order: Order) -> None:
         with transaction.atomic():
             current = Order.objects.select_for_update().get(pk=order.pk)
             if current.status == OrderStatus.PAID and current.not_shipped_after == order.not_shipped_after:
-                detail = f"应于 {clock.shanghai(order.not_shipped_after):%m-%d %H:%M} 前发货"  # type: ignore[arg-type]
+                detail = f"应于 {clock.short(order.not_shipped_after)} 前发货"  # type: ignore[arg-type]
                 alerting.open_alert(AlertKind.NOT_SHIPPED, subject=order.order_no, order=order, detail=detail)
     except Exception:
         logger.exception("not-shipped check of order %s failed", order.pk)

@@ -11,12 +11,11 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from frozenshop.backoffice.models import OrderNote
-from frozenshop.kernel import outbox
 from frozenshop.kernel.changelist import record_act, staff_actor
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import Invalid, NotPossible
-from logistics import shipping
+from logistics import polling, shipping
 from logistics.carriers import resolve_carrier
 from logistics.models import Carrier, Shipment
 from logistics.services import record_shop_fact
@@ -253,8 +252,7 @@ def shipment_of(order: Order, shipment_id: int) -> Shipment:
 def enqueue_sync(order: Order) -> int:
     """Ask for every live parcel of the order to be looked up now; returns how many."""
     ids = list(order.shipments.filter(voided_at=None).values_list("id", flat=True))
-    for shipment_id in ids:
-        outbox.enqueue("logistics.sync_shipment", {"shipment_id": shipment_id})
+    polling.enqueue_sync(ids)
     return len(ids)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from frozenshop.kernel.clock import now, shanghai
+from frozenshop.kernel.clock import now, shanghai, short
 from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import Problem
 from logistics.cadence import is_over
@@ -82,7 +82,7 @@ def clock(instant: dt.datetime | None, empty: str = "—") -> str:
 
 
 def short_clock(instant: dt.datetime | None, empty: str = "—") -> str:
-    return f"{shanghai(instant):%m-%d %H:%M}" if instant else empty
+    return short(instant) if instant else empty
 
 
 def yuan(fen: int | None) -> str:

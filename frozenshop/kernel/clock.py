@@ -23,6 +23,11 @@ def isoformat(instant: dt.datetime | None) -> str | None:
     return None if instant is None else shanghai(instant).isoformat(timespec="seconds")
 
 
+def short(instant: dt.datetime) -> str:
+    """Return month, day, hour and minute as the shop's wall clock shows them, for staff."""
+    return f"{shanghai(instant):%m-%d %H:%M}"
+
+
 def start_of_day(day: dt.date) -> dt.datetime:
     """Return the first instant of a Shanghai date, in UTC."""
     return dt.datetime.combine(day, dt.time.min, SHANGHAI).astimezone(dt.UTC)
