@@ -18,9 +18,11 @@ BY_STATUS: Mapping[str, AlertKind] = {
     S.DELIVERY_FAILED: K.DELIVERY_FAILED,
     S.RETURNING: K.RETURNING,
     S.RETURNED: K.RETURNED,
+    # Intercepted, or never carried: its order stands where it was, with nothing under way, until a person acts.
+    S.CANCELLED: K.EXCEPTION,
 }
 SILENCE = (K.STALE, K.LOST_CONTACT)
-ALL_KINDS = (*BY_STATUS.values(), *SILENCE, K.LOCKER_WAITING, K.EARLIER_LIFE, K.CLOCK_ANOMALY)
+ALL_KINDS = (*dict.fromkeys(BY_STATUS.values()), *SILENCE, K.LOCKER_WAITING, K.EARLIER_LIFE, K.CLOCK_ANOMALY)
 
 
 def subject(shipment: Shipment) -> str:
@@ -70,7 +72,7 @@ def _wanted(derived: Derived) -> dict[AlertKind, str]:
 
 
 def _reviewed(derived: Derived, *, heard: bool) -> list[AlertKind]:
-    kinds = [*BY_STATUS.values(), K.EARLIER_LIFE, K.CLOCK_ANOMALY]
+    kinds = [*dict.fromkeys(BY_STATUS.values()), K.EARLIER_LIFE, K.CLOCK_ANOMALY]
     if derived.status != S.AWAITING_PICKUP:
         kinds.append(K.LOCKER_WAITING)
     return [*kinds, *SILENCE] if heard else kinds

@@ -110,6 +110,13 @@ def test_a_parcel_that_the_carrier_cancelled_does_not_count():
     assert order.status == O.DELIVERED
 
 
+def test_a_parcel_that_the_carrier_cancelled_is_handed_to_a_person_until_it_moves_again():
+    shipment = report(make_shipment(order := make_order("paid")), "picked_up", "cancelled")
+    assert open_kinds(order) == {"exception"}
+    report(shipment, event("in_transit", clock.now() + dt.timedelta(seconds=1)))
+    assert open_kinds(order) == set()
+
+
 def test_goods_that_travel_unpaid_are_recorded_and_alerted():
     report(make_shipment(order := make_order("placed")), "in_transit")
     order.refresh_from_db()
