@@ -7,6 +7,7 @@ once and a repeat of the same body changes nothing.
 import datetime as dt
 import hashlib
 import logging
+from collections.abc import Sequence
 
 from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -22,6 +23,7 @@ HOLD = dt.timedelta(days=30)
 """How long a push about an unregistered waybill waits for its shipment."""
 KEEP = dt.timedelta(days=35)
 PURGE_BATCH = 1000
+LONGEST_NAMED, MANY_MISSING = 450, "很多运单没有登记"
 
 Kind, Outcome = ProviderMessage.Kind, ProviderMessage.Outcome
 
@@ -89,8 +91,9 @@ def apply_message(message: ProviderMessage) -> None:
     missing = [report.waybill_no for report in reports if not _apply(message.provider, report)]
     notes = "；".join(dict.fromkeys(note for report in reports for note in report.notes))
     if missing:
-        # With several missing the number stays empty, and every registration tries the message again.
-        _close(message, Outcome.HELD, detail=notes, waybill_no=missing[0] if len(missing) == 1 else "")
+        # With several missing the number stays empty: the detail names what the message waits for.
+        only = missing[0] if len(missing) == 1 else ""
+        _close(message, Outcome.HELD, detail=notes if only else f"{_awaited(missing)}；{notes}", waybill_no=only)
     else:
         _close(message, Outcome.APPLIED, detail=notes, waybill_no=reports[0].waybill_no if len(reports) == 1 else "")
 
@@ -107,7 +110,8 @@ def queue_held(waybill_no: str = "") -> int:
     """Queue the held pushes about one waybill, or about any that is registered by now; return how many."""
     held = ProviderMessage.objects.filter(outcome=Outcome.HELD, received_at__gt=clock.now() - HOLD)
     if waybill_no:
-        held = held.filter(waybill_no__in=["", waybill_no])
+        among = Q(detail__contains=waybill_no) | Q(detail__startswith=MANY_MISSING)
+        held = held.filter(Q(waybill_no=waybill_no) | Q(among, waybill_no=""))
     else:
         held = held.filter(Q(waybill_no="") | Exists(Shipment.objects.filter(waybill_no=OuterRef("waybill_no"))))
     ids = list(held.order_by("pk").values_list("pk", flat=True))
@@ -126,6 +130,12 @@ def purge() -> int:
         while ids := list(rows.values_list("pk", flat=True)[:PURGE_BATCH]):
             deleted += rows.model._default_manager.filter(pk__in=ids).delete()[0]
     return deleted
+
+
+def _awaited(missing: Sequence[str]) -> str:
+    """Name the waybills that a message waits for; too many to be named, every registration tries it again."""
+    named = "未登记的运单：" + "、".join(missing)
+    return named if len(named) <= LONGEST_NAMED else MANY_MISSING
 
 
 def _apply(provider: str, report: ProviderReport) -> bool:

@@ -148,11 +148,18 @@ def test_the_sweep_leaves_what_is_still_unknown_or_too_old(frozen):
     assert messages.queue_held() == 0
 
 
-def test_a_push_with_several_unknown_parcels_is_tried_at_each_registration():
+def test_a_push_with_several_unknown_parcels_is_tried_when_one_of_them_is_registered():
     receive(body_of("push_102_multi_package"))
     apply()
     assert ProviderMessage.objects.get().waybill_no == ""
-    assert messages.queue_held("SF0000000000002") == 1
+    assert [messages.queue_held(no) for no in ("SF0000000000002", "SF0000000000001", "SF0000000000099")] == [1, 1, 0]
+
+
+def test_a_push_with_too_many_unknown_parcels_to_name_is_tried_at_each_registration():
+    parcels = [parcel(LogisticCode=f"SF{number:013}") for number in range(40)]
+    receive(push_of(*parcels))
+    apply()
+    assert messages.queue_held("SF0000000000099") == 1
 
 
 def test_a_number_of_another_carrier_is_not_this_parcel():
