@@ -1,18 +1,16 @@
 """Bodies as they come in: bounded before they are read, and strict JSON."""
 
-import json
-import math
-from typing import Any, NoReturn
+from typing import Any
 
 from django.http import HttpRequest
 
 from frozenshop.api.errors import TooLarge
+from frozenshop.kernel import strict_json
 from frozenshop.kernel.errors import Invalid
 
 BUYER_BYTES = 64 * 1024
 MERCHANT_BYTES = 4 * 1024 * 1024
 CALLBACK_BYTES = 1024 * 1024
-DEEPEST = 100
 
 NOT_JSON = "提交的内容不是有效的 JSON"
 
@@ -37,13 +35,13 @@ def read_object(body: bytes, *, only: frozenset[str] | None = None) -> dict[str,
 def read_json(body: bytes) -> Any:
     """Return strict JSON: UTF-8, finite numbers, no repeated member, at most 100 levels. Raises Invalid."""
     try:
-        data = json.loads(
-            body.decode(), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_without_repetition
-        )
-    except (ValueError, RecursionError) as error:
+        data, repeated = strict_json.load(body.decode())
+    except strict_json.TooDeep as error:
+        raise Invalid("提交的 JSON 嵌套太深") from error
+    except ValueError as error:
         raise Invalid(NOT_JSON) from error
-    if _deeper_than(data, DEEPEST):
-        raise Invalid("提交的 JSON 嵌套太深")
+    if repeated:
+        raise Invalid(NOT_JSON)
     return data
 
 
@@ -62,55 +60,3 @@ def text_field(data: dict[str, Any], name: str, *, longest: int = 512) -> str:
 def storable(text: str) -> bool:
     """Say whether every database takes the text: no NUL and no lone surrogate."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def refuse_unstorable(data: Any) -> None:
-    """Refuse a document with a text that no database takes. Raises Invalid."""
-    for value in _walk(data):
-        if isinstance(value, str) and not storable(value):
-            raise Invalid("提交的内容含有不能使用的字符")
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(number[:40])
-    return value
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        raise ValueError("repeated member")
-    return data
-
-
-def _walk(data: Any) -> Any:
-    waiting = [data]
-    while waiting:
-        value = waiting.pop()
-        yield value
-        if isinstance(value, dict):
-            waiting.extend(value)
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-
-
-def _deeper_than(data: Any, levels: int) -> bool:
-    layer = [data]
-    for _ in range(levels + 1):
-        layer = [
-            child
-            for value in layer
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-            if isinstance(child, dict | list)
-        ]
-        if not layer:
-            return False
-    return True

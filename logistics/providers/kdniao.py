@@ -16,9 +16,8 @@ from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from django.conf import settings
 
-from frozenshop.kernel import clock, http
+from frozenshop.kernel import clock, http, strict_json
 from logistics.models import ShipmentStatus
-from logistics.providers import strict_json
 from logistics.providers.base import (
     MAX_PUSH_BYTES,
     Candidate,

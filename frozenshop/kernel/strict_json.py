@@ -1,6 +1,7 @@
 """JSON from strangers: bounded in depth before it is parsed, and honest about repeated keys."""
 
 import json
+import math
 import re
 from collections import Counter
 from typing import Any
@@ -8,16 +9,21 @@ from typing import Any
 MAX_DEPTH = 100
 MAX_NOTES = 20
 
+
+class TooDeep(ValueError):
+    """Nested deeper than 100."""
+
+
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
 def load(text: str) -> tuple[Any, tuple[str, ...]]:
     """Return the value of a JSON text and a note for each key that stood twice in one object (the last counts).
 
-    Raises ValueError for what is no JSON, is nested deeper than 100, or holds NaN or Infinity.
+    Raises TooDeep, and any ValueError for what is no JSON or holds a number that is not finite.
     """
     if _depth(text) > MAX_DEPTH:
-        raise ValueError(f"nested deeper than {MAX_DEPTH}")
+        raise TooDeep(f"nested deeper than {MAX_DEPTH}")
     notes: list[str] = []
 
     def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -27,7 +33,7 @@ def load(text: str) -> tuple[Any, tuple[str, ...]]:
             notes.extend(f"键 {name[:40]} 重复，取最后一个" for name, times in counted.items() if times > 1)
         return value
 
-    value = json.loads(text, object_pairs_hook=build, parse_constant=_refuse_constant)
+    value = json.loads(text, object_pairs_hook=build, parse_float=_finite, parse_constant=_refuse_constant)
     return value, tuple(notes[:MAX_NOTES])
 
 
@@ -47,6 +53,13 @@ def _depth(text: str) -> int:
         elif found in "]}":
             depth -= 1
     return deepest
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number[:40]} is beyond a float")
+    return value
 
 
 def _refuse_constant(name: str) -> None:
