@@ -41,6 +41,17 @@ def review(shipment: Shipment, derived: Derived, orders: Sequence[Order], *, hea
         alerting.open_alert(kind, subject=about, order=first, detail=f"运单 {shipment.waybill_no}：{detail}")
 
 
+def review_withdrawn(shipment: Shipment, derived: Derived, orders: Sequence[Order]) -> None:
+    """Tell a person of goods that travel under a withdrawn waybill while their order waits to be shipped.
+
+    With another parcel on its way the number was most likely mistyped, and these are a stranger's goods.
+    """
+    for order in orders if derived.picked_up_at else ():
+        if not Shipment.objects.filter(links__order=order, voided_at=None).exists():
+            detail = f"运单 {shipment.waybill_no} 已作废，承运商却有新轨迹：{derived.status.label}"
+            alerting.open_alert(K.EXCEPTION, subject=subject(shipment), order=order, detail=detail)
+
+
 def resolve(alert: Alert, note: str, user: AbstractBaseUser) -> None:
     """Close an alert by a person, and let each order of a shared box say so. Raises as `alerting.resolve`."""
     with transaction.atomic():

@@ -196,7 +196,9 @@ def _load(shipment: Shipment, order: Order, taken: Mapping[OrderLine, int], acto
     )
     _keep_cold(shipment)
     before = order.status
-    tracking.settle(shipment, tracking.orders_of(shipment), actor=actor)
+    orders = tracking.orders_of(shipment)
+    tracking.mask_again(shipment, orders)
+    tracking.settle(shipment, orders, actor=actor)
     order.refresh_from_db()
     _record_parcel(shipment, order, actor, moved=order.status != before)
     bump([order.pk])

@@ -61,7 +61,7 @@ def record_events(shipment: Shipment, report: ProviderReport, *, provider: str) 
 def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool:
     """Make a locked shipment, its alerts and its orders what its events amount to now; say if anything shows.
 
-    Harmless to repeat. A voided shipment keeps its events and moves nothing.
+    Harmless to repeat. A voided shipment keeps its events and moves nothing, but goods that travel in it are told.
     """
     now = clock.now()
     events = list(TrackingEvent.objects.filter(shipment=shipment).only(*_READ))
@@ -71,6 +71,7 @@ def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool
     if changes:
         Shipment.objects.filter(pk=shipment.pk).update(updated_at=now, **changes)
     if shipment.voided_at is not None:
+        problems.review_withdrawn(shipment, derived, orders)
         return False
     problems.review(shipment, derived, orders, heard=heard)
     shown = not _SHOWN.isdisjoint(changes)
@@ -79,6 +80,21 @@ def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool
     for order in orders:
         refresh_order(order, actor=actor)
     return shown
+
+
+def mask_again(shipment: Shipment, orders: Sequence[Order]) -> None:
+    """Mask what was recorded before another order joined a locked box, and key it as it would be told now."""
+    mask = Mask(orders)
+    for event in TrackingEvent.objects.filter(shipment=shipment):
+        told = event.text, event.location
+        event.text, event.location = mask(event.text)[:MAX_TEXT], mask(event.location)[:MAX_PLACE]
+        if (event.text, event.location) == told:
+            continue
+        event.key = event_key(event)
+        if TrackingEvent.objects.filter(shipment=shipment, key=event.key).exclude(pk=event.pk).exists():
+            event.delete()
+        else:
+            event.save(update_fields=["text", "location", "key"])
 
 
 def orders_of(shipment: Shipment) -> list[Order]:

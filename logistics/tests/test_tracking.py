@@ -8,7 +8,7 @@ from django.db import OperationalError
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.models import OutboxMessage
-from logistics import tracking
+from logistics import shipping, tracking
 from logistics.models import ShipmentStatus as S
 from logistics.models import TrackingEvent, UnknownCode
 from logistics.providers.base import Overall
@@ -144,7 +144,7 @@ def test_an_unknown_code_is_counted_once_per_new_event_and_shown_to_staff():
     assert (UnknownCode.objects.get().count, open_kinds()) == (1, {"unknown_code"})
 
 
-def test_a_voided_shipment_keeps_its_events_and_moves_nothing():
+def test_a_voided_shipment_keeps_its_events_and_moves_no_order():
     shipment = make_shipment()
     order = shipment.orders.get()
     from logistics.shipping import void
@@ -152,7 +152,7 @@ def test_a_voided_shipment_keeps_its_events_and_moves_nothing():
     void(shipment, order=order, reason="填错", actor=STAFF)
     report(shipment, "delivered")
     order.refresh_from_db()
-    assert (order.status, TrackingEvent.objects.count(), open_kinds()) == (OrderStatus.PAID, 1, set())
+    assert (order.status, TrackingEvent.objects.count(), open_kinds()) == (OrderStatus.PAID, 1, {"exception"})
 
 
 def test_a_box_of_two_orders_moves_both():
@@ -212,3 +212,41 @@ def test_shipping_asks_for_pushes_and_for_what_was_held():
     make_shipment()
     topics = set(OutboxMessage.objects.values_list("topic", flat=True))
     assert {"logistics.subscribe", "logistics.apply_held"} <= topics
+
+
+def test_what_was_told_before_an_order_joined_the_box_is_masked_for_it_too():
+    told = event("in_transit", hours_ago(0.1), text="请联系李四光 13900001111", location="李四光处")
+    shipment = report(make_shipment(make_order("paid", name="张三")), told)
+    make_shipment(make_order("paid", name="李四光", phone="13900001111"), waybill_no=shipment.waybill_no)
+    report(shipment, told)
+    (kept,) = TrackingEvent.objects.all()
+    assert (kept.text, kept.location) == ("请联系李* 139****1111", "李*处")
+
+
+def test_two_tellings_that_masking_makes_one_are_kept_as_one():
+    at = hours_ago(0.1)
+    tellings = [event("in_transit", at, text=text) for text in ("李四光 已收", "李* 已收")]
+    shipment = report(make_shipment(), *tellings)
+    make_shipment(make_order("paid", name="李四光"), waybill_no=shipment.waybill_no)
+    assert [kept.text for kept in TrackingEvent.objects.all()] == ["李* 已收"]
+
+
+def test_goods_under_a_withdrawn_waybill_are_told_while_their_order_waits():
+    shipment = make_shipment(order := make_order("paid"))
+    shipping.void(shipment, order=order, reason="不发了", actor=STAFF)
+    report(shipment, "no_trace")
+    assert open_kinds() == set()
+    report(shipment, "picked_up")
+    order.refresh_from_db()
+    assert (order.status, open_kinds()) == (OrderStatus.PAID, {"exception"})
+    make_shipment(order, waybill_no=shipment.waybill_no)
+    assert open_kinds() == set()
+
+
+def test_a_strangers_goods_under_a_mistyped_waybill_are_nobodys_work():
+    shipment = make_shipment(order := make_order("paid"))
+    other = (shipment.carrier, "SF9999999999999")
+    shipping.void(shipment, order=order, reason="填错", actor=STAFF, replacement=other)
+    report(shipment, "picked_up", "delivered")
+    order.refresh_from_db()
+    assert (order.status, open_kinds()) == (OrderStatus.SHIPPED, set())
