@@ -99,7 +99,7 @@ class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
     def sync(self, request: HttpRequest, queryset: QuerySet[Shipment]) -> None:
         ids = list(queryset.filter(voided_at=None).values_list("id", flat=True))
         enqueue_sync(ids)
-        record_act(request, "shipment.sync", details={"ids": ids, "count": len(ids)})
+        record_act(request, "shipment.synced", details={"ids": ids, "count": len(ids)})
         self.message_user(request, f"已安排同步 {len(ids)} 个运单。")
 
 

@@ -90,7 +90,7 @@ def take(alert: Alert, user: AbstractBaseUser) -> None:
     """Make a person the alert's owner. Raises NotPossible once it is resolved."""
     with transaction.atomic():
         _change_open(alert, owner=user)
-        _audited(alert, user, "alert.take")
+        _audited(alert, user, "alert.taken")
 
 
 def snooze(alert: Alert, until: dt.datetime, user: AbstractBaseUser, reason: str) -> None:
@@ -100,7 +100,7 @@ def snooze(alert: Alert, until: dt.datetime, user: AbstractBaseUser, reason: str
     _required(reason, "reason", "请写明暂缓原因")
     with transaction.atomic():
         _change_open(alert, snoozed_until=until)
-        _audited(alert, user, "alert.snooze", reason, until=clock.isoformat(until))
+        _audited(alert, user, "alert.snoozed", reason, until=clock.isoformat(until))
 
 
 def add_note(alert: Alert, text: str, user: AbstractBaseUser) -> AlertNote:
@@ -108,7 +108,7 @@ def add_note(alert: Alert, text: str, user: AbstractBaseUser) -> AlertNote:
     text = _required(text, "text", "请填写内容")
     with transaction.atomic():
         note = AlertNote.objects.create(alert=alert, author=staff(user.pk).name, text=text, written_at=clock.now())
-        _audited(alert, user, "alert.note")
+        _audited(alert, user, "alert.noted")
     return note
 
 
@@ -118,7 +118,7 @@ def resolve(alert: Alert, note: str, user: AbstractBaseUser) -> None:
     with transaction.atomic():
         if not _close(alert, staff(user.pk).name, note):
             raise NotPossible("这条预警已经解决")
-        _audited(alert, user, "alert.resolve", note)
+        _audited(alert, user, "alert.resolved", note)
     alert.refresh_from_db()
 
 

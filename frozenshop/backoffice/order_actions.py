@@ -126,7 +126,7 @@ def ship_order(
             lines=lines,
         )
         details = {"carrier": carrier.code, "waybill_no": shipment.waybill_no}
-        record_act(request, "order.shipped", subject(order), details=details)
+        record_act(request, "order.shipped", order.order_no, details=details)
     return f"已发货：{carrier.name} {shipment.waybill_no}。"
 
 
@@ -141,7 +141,7 @@ def correct(request: HttpRequest, order: Order) -> Done:
         record_act(
             request,
             "order.waybill_corrected",
-            subject(order),
+            order.order_no,
             reason=data["reason"],
             details={"from": shipment.waybill_no, "to": replacement[1], "carrier": replacement[0].code},
         )
@@ -156,7 +156,7 @@ def void(request: HttpRequest, order: Order) -> Done:
         record_act(
             request,
             "order.waybill_voided",
-            subject(order),
+            order.order_no,
             reason=data["reason"],
             details={"waybill_no": shipment.waybill_no},
         )
@@ -166,7 +166,7 @@ def void(request: HttpRequest, order: Order) -> Done:
 def sync(request: HttpRequest, order: Order) -> Done:
     with transaction.atomic():
         count = enqueue_sync(order)
-        record_act(request, "order.synced", subject(order), details={"count": count})
+        record_act(request, "order.synced", order.order_no, details={"count": count})
     return Done(f"已安排向服务商查询 {count} 个运单，稍后刷新本页。")
 
 
@@ -187,7 +187,7 @@ def record_fact(request: HttpRequest, order: Order, data: dict[str, Any]) -> str
         applied = record_shop_fact(
             order, Fact(fact, not_ahead(data.get("occurred_at")), reference, amount_fen), staff_actor(request)
         )
-        record_act(request, "order.marked", subject(order), details={"fact": fact.value, "applied": applied.applied})
+        record_act(request, "order.marked", order.order_no, details={"fact": fact.value, "applied": applied.applied})
     if applied.applied:
         return f"已记录：{fact.label}。"
     return f"已记录“{fact.label}”，状态没有改变：{UNCHANGED.get(applied.reason or '', applied.reason)}。"
@@ -199,7 +199,7 @@ def note(request: HttpRequest, order: Order) -> Done:
         written = OrderNote.objects.create(
             order_no=order.order_no, author=staff_actor(request).name, text=text, written_at=now()
         )
-        record_act(request, "order.noted", subject(order), details={"note": written.pk})
+        record_act(request, "order.noted", order.order_no, details={"note": written.pk})
     return Done("备注已保存。")
 
 
@@ -212,7 +212,7 @@ def unmask(request: HttpRequest, order: Order) -> Done:
         who = order.open_consignee()
     except SealBroken as broken:
         raise NotPossible("收件人信息无法解密，请检查密钥设置") from broken
-    record_act(request, "order.unmasked", subject(order), reason=reason)
+    record_act(request, "order.unmasked", order.order_no, reason=reason)
     address = f"{who.province}{who.city}{who.district}{who.address}"
     return Done(revealed={"name": who.name, "phone": who.phone, "address": address, "reason": reason})
 
@@ -236,10 +236,6 @@ def checked(form: forms.Form) -> dict[str, Any]:
         "请检查填写的内容",
         fields={name: f"{form.fields[name].label}：{errors[0]}" for name, errors in form.errors.items()},
     )
-
-
-def subject(order: Order) -> str:
-    return f"order:{order.order_no}"
 
 
 def shipment_of(order: Order, shipment_id: int) -> Shipment:

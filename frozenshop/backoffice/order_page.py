@@ -43,11 +43,10 @@ ACTS = {
     "order.marked": "记录事实",
     "order.noted": "添加备注",
     "order.unmasked": "查看完整收件人",
-    "order.unmask": "接口读取完整收件人",
-    "alert.take": "认领预警",
-    "alert.note": "预警记录",
-    "alert.snooze": "暂缓预警",
-    "alert.resolve": "解决预警",
+    "alert.taken": "认领预警",
+    "alert.noted": "预警记录",
+    "alert.snoozed": "暂缓预警",
+    "alert.resolved": "解决预警",
 }
 
 
@@ -155,9 +154,7 @@ def event_title(event: OrderEvent) -> str:
 
 def _acts(order: Order) -> list[tuple[AuditEntry, str, str]]:
     """Return what people did to the order: the entry, who, and what in words."""
-    # Acts on an order's alerts are recorded under the alert's subject.
-    subjects = [order_actions.subject(order), order.order_no]
-    entries = AuditEntry.objects.filter(subject__in=subjects).order_by("-id")[:ROWS_SHOWN]
+    entries = AuditEntry.objects.filter(subject=order.order_no).order_by("-id")[:ROWS_SHOWN]
     return [(entry, who, ACTS.get(entry.action, entry.action)) for entry, who in _with_names(entries, "actor")]
 
 

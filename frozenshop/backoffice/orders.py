@@ -133,7 +133,7 @@ class OrderAdmin(BaseAdmin[Order]):
         if request.method == "POST" and form.is_valid() and lines.is_valid():
             order = take_by_hand(form, lines, staff_actor(request))
             if order:
-                record_act(request, "order.added", order_actions.subject(order))
+                record_act(request, "order.added", order.order_no)
                 messages.success(request, f"订单 {order.order_no} 已登记。")
                 return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]))
         context = {**self.admin_site.each_context(request), "title": "手工登记订单", "opts": self.opts}

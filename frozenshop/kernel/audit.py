@@ -41,7 +41,7 @@ def record(
 ) -> AuditEntry:
     """Put an act of a person or a key on record, in the transaction of the act itself.
 
-    `subject` is a kind and a key, such as `order:FD1`. No personal data belongs into `details`.
+    `subject` is an order number, or a kind and a key, such as `shipment:7`. No personal data belongs into `details`.
     """
     name = actor if isinstance(actor, str) else actor.name or actor.source.value
     return AuditEntry.objects.create(

@@ -115,7 +115,7 @@ def test_lines_travel_in_the_parcel_that_their_row_names(load):
 
 def test_an_import_is_audited_without_personal_data(load):
     load({"order_no": "A1"})
-    entry = AuditEntry.objects.get(action="orders.import")
+    entry = AuditEntry.objects.get(action="orders.imported")
     assert (entry.actor, entry.details) == ("import_orders", {"created": 1, "refused": 0})
 
 

@@ -90,7 +90,7 @@ def test_opening_and_resolving_move_the_orders_version(order):
 
 def test_taking_an_alert_makes_its_owner_and_is_audited(alert, user):
     alerting.take(alert, user)
-    assert (alert.owner, audited()) == (user, [("alert.take", "")])
+    assert (alert.owner, audited()) == (user, [("alert.taken", "")])
 
 
 def test_snoozing_needs_a_time_to_come_and_a_reason(alert, user):
@@ -100,7 +100,7 @@ def test_snoozing_needs_a_time_to_come_and_a_reason(alert, user):
         alerting.snooze(alert, clock.now() + dt.timedelta(hours=1), user, " ")
     until = clock.now() + dt.timedelta(hours=1)
     alerting.snooze(alert, until, user, "等回电")
-    assert (alert.snoozed_until, audited()) == (until, [("alert.snooze", "等回电")])
+    assert (alert.snoozed_until, audited()) == (until, [("alert.snoozed", "等回电")])
 
 
 def test_a_snoozed_alert_is_still_the_open_one(alert, user, order):
@@ -110,7 +110,7 @@ def test_a_snoozed_alert_is_still_the_open_one(alert, user, order):
 
 def test_a_note_keeps_its_author(alert, user):
     note = alerting.add_note(alert, " 已联系快递 ", user)
-    assert (note.text, note.author, audited()) == ("已联系快递", f"staff:{user.pk}", [("alert.note", "")])
+    assert (note.text, note.author, audited()) == ("已联系快递", f"staff:{user.pk}", [("alert.noted", "")])
 
 
 def test_a_person_resolves_with_a_note(alert, user):
@@ -118,7 +118,7 @@ def test_a_person_resolves_with_a_note(alert, user):
         alerting.resolve(alert, "", user)
     alerting.resolve(alert, "已补发", user)
     assert (alert.resolved_by, alert.resolution) == (f"staff:{user.pk}", "已补发")
-    assert audited() == [("alert.resolve", "已补发")]
+    assert audited() == [("alert.resolved", "已补发")]
 
 
 @pytest.mark.parametrize(

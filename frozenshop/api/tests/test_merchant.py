@@ -228,5 +228,5 @@ def test_reading_unmasked_is_recorded(merchant):
     shown = merchant.get(f"/merchant/orders/{order.order_no}").json()
     assert shown["consignee"]["phone"] == "13812341234"
     entry = AuditEntry.objects.get()
-    assert (entry.subject, entry.action) == (order.order_no, "order.unmask")
+    assert (entry.subject, entry.action) == (order.order_no, "order.unmasked")
     assert merchant.identity["X-Key-Id"] in entry.actor

@@ -107,7 +107,7 @@ class OrderView(MerchantView):
         order = _order(order_no)
         shown = document.build(order)
         if "orders:read_unmasked" in self.merchant.scopes:
-            audit.record(self.actor, "order.unmask", order.order_no, address=request.META.get("REMOTE_ADDR", ""))
+            audit.record(self.actor, "order.unmasked", order.order_no, address=request.META.get("REMOTE_ADDR", ""))
             shown = document.unmask(shown, order)
         return reply(shown)
 

@@ -80,7 +80,7 @@ def test_a_note_is_added_and_shown(service):
 
 def test_what_was_done_is_recorded(service):
     do(service, "take", make_alert())
-    assert AuditEntry.objects.filter(action="alert.take").count() == 1
+    assert AuditEntry.objects.filter(action="alert.taken").count() == 1
 
 
 def test_filters_by_kind_owner_and_overdue(service):

@@ -31,7 +31,7 @@ EXTRA = {
     "logistics.ProviderCall": ({"q": "SF0000000007"},),
     "logistics.ProviderMessage": ({"outcome__exact": "held"},),
     "kernel.OutboxMessage": ({"status__exact": "dead"}, {"q": "k"}),
-    "kernel.AuditEntry": ({"q": "order:C0000005"},),
+    "kernel.AuditEntry": ({"q": "C0000005"},),
 }  # fmt: skip
 CASES = [(model, query) for model in MODELS for query in ({}, {"q": "x"}, *EXTRA.get(model._meta.label, ()))]
 

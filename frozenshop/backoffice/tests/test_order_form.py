@@ -38,7 +38,7 @@ def test_times_are_shanghais(service):
 
 def test_taking_an_order_is_recorded(service):
     service.post(ADD, typed())
-    assert AuditEntry.objects.filter(action="order.added", subject="order:HAND-1").exists()
+    assert AuditEntry.objects.filter(action="order.added", subject="HAND-1").exists()
 
 
 @pytest.mark.parametrize(

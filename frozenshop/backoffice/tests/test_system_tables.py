@@ -29,7 +29,7 @@ def test_a_dead_message_is_replayed_and_others_are_left_alone(lead):
     done.refresh_from_db()
     assert (dead.status, dead.attempts, done.status) == ("pending", 0, "done")
     assert "1 条" in messages(shown)
-    assert AuditEntry.objects.filter(action="outbox.replay").exists()
+    assert AuditEntry.objects.filter(action="outbox.replayed").exists()
 
 
 def test_a_new_keys_secret_is_shown_once(lead):

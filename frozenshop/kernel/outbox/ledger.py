@@ -78,7 +78,7 @@ def replay(message_ids: Iterable[int], actor: Actor) -> int:
             status=Status.PENDING, attempts=0, due_at=clock.now(), claimed_until=None
         )
         if revived:
-            audit.record(actor, "outbox.replay", details={"message_ids": ids, "revived": revived})
+            audit.record(actor, "outbox.replayed", details={"message_ids": ids, "revived": revived})
     return revived
 
 

@@ -311,7 +311,7 @@ def test_replay_revives_the_dead_and_is_recorded():
     assert outbox.replay([dead.pk, done.pk], Actor(Source.STAFF, "staff:1")) == 1
     dead.refresh_from_db()
     assert (dead.status, dead.attempts) == (Status.PENDING, 0)
-    assert AuditEntry.objects.get().action == "outbox.replay"
+    assert AuditEntry.objects.get().action == "outbox.replayed"
 
 
 def test_a_message_is_never_sent_again_while_its_task_may_run(settings):

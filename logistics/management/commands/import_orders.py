@@ -51,7 +51,7 @@ class Command(BaseCommand):
                 return self._finish(Counter(refused=refused), "检查完毕，没有写入")
             counts = self._take_in(orders)
             counts["refused"] += refused
-            audit.record(IMPORT, "orders.import", file.name[:150], details=dict(counts))
+            audit.record(IMPORT, "orders.imported", file.name[:150], details=dict(counts))
         except Unreadable as problem:
             raise CommandError(problem.message, returncode=1) from problem
         return self._finish(counts, "导入完毕")
