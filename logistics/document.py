@@ -5,13 +5,13 @@ Shape: the published contract of `GET /api/orders/{order_no}`. Instants leave in
 
 import datetime as dt
 import json
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import structlog
 from django.core.cache import cache
 
 from frozenshop.kernel import clock
@@ -21,7 +21,7 @@ from logistics.models import Shipment, ShipmentOrder, ShipmentStatus, TrackingEv
 from orders import alerting, versions
 from orders.models import Alert, AlertKind, Order, OrderStatus
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
 
@@ -148,7 +148,7 @@ def cached_document(order_no: str) -> CachedDocument | None:
     try:
         found = cache.get_many(cache_keys(order_no))
     except Exception:  # A cache that is down costs time, not answers.
-        logger.warning("document cache was not readable", exc_info=True)
+        logger.warning("cache.unreadable", exc_info=True)
         return None
     return kept_in(found, order_no)
 
@@ -185,7 +185,7 @@ def store(order: Order, document: Document) -> CachedDocument:
     try:
         cache.set(_cache_key(order.order_no), entry, timeout=LIFETIME.total_seconds())
     except Exception:
-        logger.warning("document was not cached", exc_info=True)
+        logger.warning("cache.not_kept", exc_info=True)
     return kept
 
 

@@ -6,9 +6,9 @@ once and a repeat of the same body changes nothing.
 
 import datetime as dt
 import hashlib
-import logging
 from collections.abc import Sequence
 
+import structlog
 from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, Q
 
@@ -17,7 +17,7 @@ from logistics import tracking
 from logistics.models import Provider, ProviderCall, ProviderMessage, Shipment
 from logistics.providers.base import Forged, ProviderReport, Reply, Unreadable, get_provider
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 HOLD = dt.timedelta(days=30)
 """How long a push about an unregistered waybill waits for its shipment."""
@@ -39,13 +39,13 @@ def receive(provider: str, body: bytes) -> Reply:
         channel.authenticate(body)
         keep_push(provider, body)
     except Forged:
-        logger.warning("push refused: forged", extra={"provider": provider})
+        logger.warning("push.forged", provider=provider)
         return channel.refused("签名不符", status=401)
     except Unreadable as error:
-        logger.warning("push refused: unreadable", extra={"provider": provider})
+        logger.warning("push.unreadable", provider=provider)
         return channel.refused(str(error), status=400)
     except DatabaseError:
-        logger.exception("push could not be kept", extra={"provider": provider})
+        logger.exception("push.not_kept", provider=provider)
         return channel.refused("暂时无法保存，请稍后重试", status=503)
     return channel.accepted()
 

@@ -1,9 +1,9 @@
 """Parcels that are silent for too long, wait in a locker, or whose reported future has come."""
 
 import datetime as dt
-import logging
 from collections.abc import Callable, Iterable
 
+import structlog
 from django.db import transaction
 
 from frozenshop.kernel import calendar, clock
@@ -14,7 +14,7 @@ from orders import alerting
 from orders.models import AlertKind, Order, OrderStatus
 from orders.versions import bump
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 BATCH = 200
 STAND_BACK = dt.timedelta(hours=1)
@@ -77,7 +77,7 @@ def _each(ids: Iterable[int], act: Callable[[Shipment], None], column: str) -> i
             with transaction.atomic():
                 act(Shipment.objects.select_for_update().get(pk=shipment_id))
         except Exception:
-            logger.exception("%s of shipment %s failed", column, shipment_id)
+            logger.exception("staleness.failed", column=column, shipment_id=shipment_id)
             Shipment.objects.filter(pk=shipment_id).update(**{column: clock.now() + STAND_BACK})
     return done
 

@@ -1,9 +1,9 @@
 """The orders' background work: late shipping, and the second look after a phone was bound."""
 
 import datetime as dt
-import logging
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
@@ -11,7 +11,7 @@ from frozenshop.kernel import clock, outbox
 from orders import access, alerting
 from orders.models import Alert, AlertKind, Customer, Order, OrderStatus
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 BATCH = 200
 # How long an order whose check failed stands back, so that it can't block those behind it.
@@ -54,5 +54,5 @@ def _open_not_shipped(order: Order) -> None:
                 detail = f"应于 {clock.short(order.not_shipped_after)} 前发货"  # type: ignore[arg-type]
                 alerting.open_alert(AlertKind.NOT_SHIPPED, subject=order.order_no, order=order, detail=detail)
     except Exception:
-        logger.exception("not-shipped check of order %s failed", order.pk)
+        logger.exception("not_shipped.failed", order_id=order.pk)
         Order.objects.filter(pk=order.pk).update(not_shipped_after=F("not_shipped_after") + STAND_BACK)

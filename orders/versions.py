@@ -1,8 +1,8 @@
 """An order's version: one more with every change that its document shows, told to the cache after the commit."""
 
-import logging
 from collections.abc import Iterable, Mapping
 
+import structlog
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F
@@ -10,7 +10,7 @@ from django.db.models import F
 from frozenshop.kernel import clock, redis_store
 from orders.models import Order
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 KEPT_SECONDS = 600
 
@@ -51,7 +51,7 @@ def _publish(versions: Mapping[str, int]) -> None:
         for order_no, version in versions.items():
             _raise_to(cache_key(order_no), version)
     except Exception:  # The change is committed; a cache that is down must not make it look failed.
-        logger.warning("document versions were not published", exc_info=True)
+        logger.warning("cache.versions_not_published", exc_info=True)
 
 
 def _raise_to(key: str, version: int) -> None:

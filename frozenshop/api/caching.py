@@ -1,15 +1,15 @@
 """The cache as a help that may be away: reading finds nothing then, and writing does nothing."""
 
 import json
-import logging
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from django.core.cache import cache
 
 from frozenshop.kernel import redis_store
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 def get_many(keys: Sequence[str]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def add(key: str, value: Any, seconds: int) -> None:
     try:
         cache.add(key, value, seconds)
     except Exception:
-        logger.warning("the cache did not keep a value", exc_info=True)
+        logger.warning("cache.not_kept", exc_info=True)
 
 
 def put(key: str, value: Any, seconds: int) -> None:
@@ -52,4 +52,4 @@ def put(key: str, value: Any, seconds: int) -> None:
         cache.set(key, value, seconds)
     except Exception:
         # What is cached stays wrong for no longer than it is kept.
-        logger.error("the cache did not take a change", exc_info=True)
+        logger.error("cache.change_lost", exc_info=True)

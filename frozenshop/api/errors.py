@@ -1,11 +1,11 @@
 """One shape for everything that goes wrong, whoever noticed it: a service, DRF, Django or the database."""
 
 import json
-import logging
 import math
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
@@ -17,7 +17,7 @@ from frozenshop.kernel import clock, request_id
 from frozenshop.kernel.errors import Forbidden, Invalid, NotFound, Problem, Unauthenticated, Unavailable
 from frozenshop.kernel.signing import TimestampOutOfRange
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 MACHINE_PATHS = ("/api/", "/merchant/", "/callbacks/")
 
@@ -61,10 +61,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     """Answer for an exception of an API view; a fault of ours is logged with its traceback."""
     problem = as_problem(error)
     if problem is None:
-        logger.exception("unhandled exception in %s", type(context.get("view")).__name__, exc_info=error)
+        logger.error("api.fault", view=type(context.get("view")).__name__, exc_info=error)
         problem = InternalError()
     elif isinstance(problem, Unavailable):
-        logger.warning("unavailable: %s", type(error).__name__, exc_info=error)
+        logger.warning("api.unavailable", error=type(error).__name__, exc_info=error)
     response = problem_response(problem)
     if isinstance(error, exceptions.MethodNotAllowed):
         response["Allow"] = ", ".join(context["view"].allowed_methods)
