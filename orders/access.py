@@ -58,17 +58,17 @@ def grant(order: Order) -> None:
 
 
 @retried
-def bind_phone(customer: Customer, phone: str, verified_at: dt.datetime) -> None:
-    """Give the verified phone to this customer; whoever held it no longer sees what it showed. Repeatable."""
+def bind_phone(customer: Customer, phone: str, verified_at: dt.datetime) -> list[Customer]:
+    """Give the verified phone to this customer, and return who held it and sees nothing by it any more. Repeatable."""
     phone = phones.normalise(phone)
     with transaction.atomic():
         live = crypto.blind_indexes(phone, purpose="phone")
         holders = list(Customer.objects.select_for_update().filter(phone_index__in=live).order_by("pk"))
         # Verified again in time: what the phone showed until now stays, however old it has become.
         renewed = any(holder.pk == customer.pk and _verification_holds(holder) for holder in holders)
-        for holder in holders:
-            if holder.pk != customer.pk:
-                _forget_phone(holder)
+        former = [holder for holder in holders if holder.pk != customer.pk]
+        for holder in former:
+            _forget_phone(holder)
         if not renewed:
             OrderAccess.objects.filter(customer=customer, via=Via.PHONE).delete()
         customer.phone_index = crypto.blind_index(phone, purpose="phone")
@@ -77,12 +77,7 @@ def bind_phone(customer: Customer, phone: str, verified_at: dt.datetime) -> None
         customer.save(update_fields=["phone_index", "phone_sealed", "phone_verified_at"])
         grant_by_phone(customer)
         outbox.enqueue("orders.grant_by_phone", {"customer_id": customer.pk}, due_at=clock.now() + SECOND_LOOK)
-
-
-def customer_of_phone(phone: str) -> Customer | None:
-    """Return who holds a verified phone."""
-    live = crypto.blind_indexes(phones.normalise(phone), purpose="phone")
-    return Customer.objects.filter(phone_index__in=live).first()
+        return former
 
 
 def grant_by_phone(customer: Customer) -> None:

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from frozenshop.api import sessions
+from frozenshop.api import caching, sessions
 from frozenshop.api.models import BuyerSession
 from frozenshop.api.tests.client import Signer, code_of, log_in
 from frozenshop.kernel import clock
@@ -112,6 +112,23 @@ def test_a_phone_that_moves_takes_its_orders_along_at_once(phone, buyer):
     assert former.get(f"/api/orders/{order.order_no}").status_code == 404
     assert former.get("/api/orders").json()["results"] == []
     assert buyer.get(f"/api/orders/{order.order_no}").status_code == 200
+
+
+def test_a_phone_that_another_bound_while_we_bound_it_ends_what_that_one_saw(phone, buyer, monkeypatch):
+    order = make_order(phone="13812341234")
+    other, bind = make_customer(), access.bind_phone
+    device = log_in(other)
+
+    def late(*args):
+        bind(other, "13812341234", clock.now())
+        sessions.phone_moved(other)
+        assert device.get(f"/api/orders/{order.order_no}").status_code == 200
+        return bind(*args)
+
+    monkeypatch.setattr(access, "bind_phone", late)
+    buyer.post("/api/auth/phone", {"code": "c"})
+    key = sessions.cache_key(BuyerSession.objects.get(customer=other).token_digest)
+    assert caching.get_many([key])[key]["phone_index"] is None
 
 
 def test_who_was_known_by_the_phone_alone_is_logged_out_when_it_moves(phone, buyer):

@@ -67,11 +67,9 @@ class PhoneView(BuyerView):
         code = _wechat_code(request)
         customer = Customer.objects.get(pk=self.buyer.customer_id)
         phone = wechat.phone_number(code, customer.openid)
-        former = access.customer_of_phone(phone)
-        access.bind_phone(customer, phone, clock.now())
-        sessions.phone_moved(customer)
-        if former is not None and former != customer:
-            sessions.phone_moved(former)
+        former = access.bind_phone(customer, phone, clock.now())
+        for moved in (customer, *former):
+            sessions.phone_moved(moved)
         return reply({"phone": mask_phone(phone)})
 
 
