@@ -12,6 +12,7 @@ from typing import TypeVar
 from frozenshop.kernel import clock, throttling
 from logistics import breaker, budget
 from logistics.breaker import NotNow
+from logistics.carriers import provider_code
 from logistics.models import Carrier, ProviderCall
 from logistics.providers.base import Concerns, ProviderError, configured_providers
 from orders import alerting
@@ -38,7 +39,7 @@ class Ticket:
 
 def provider_of(carrier: Carrier) -> str | None:
     """Return the first configured provider that knows the carrier, or None if nobody can be asked."""
-    return next((name for name in configured_providers() if getattr(carrier, f"{name}_code", "")), None)
+    return next((name for name in configured_providers() if provider_code(carrier, name)), None)
 
 
 def ask(provider: str, operation: str, waybill_no: str, put: Callable[[], T]) -> T:

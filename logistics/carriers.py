@@ -7,7 +7,7 @@ from pathlib import Path
 from django.db import transaction
 
 from frozenshop.kernel.errors import Invalid
-from logistics.models import Carrier, Provider
+from logistics.models import Carrier
 
 BASE_DATA = Path(__file__).parent / "data" / "carriers.csv"
 _CODE_FIELDS = ("kdniao_code", "kuaidi100_code", "cainiao_code", "wechat_code")
@@ -30,17 +30,6 @@ def resolve_carrier(text: str) -> Carrier:
     if not found[0].enabled:
         raise _refusal(f"承运商“{found[0].name}”已停用", [])
     return found[0]
-
-
-def by_provider_code(provider: str, code: str) -> list[Carrier]:
-    """Return the carriers that a provider's code may mean, the one that bears it as our own code first.
-
-    Several carriers can be tracked under one code (顺丰冷链 goes as SF).
-    """
-    if not code or provider not in (Provider.KDNIAO, Provider.KUAIDI100, Provider.CAINIAO):
-        return list(Carrier.objects.filter(code=code)) if code else []
-    carriers = Carrier.objects.filter(**{f"{provider}_code": code})
-    return sorted(carriers, key=lambda carrier: (carrier.code != code, carrier.pk))
 
 
 def provider_code(carrier: Carrier, provider: str) -> str:

@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 from frozenshop.kernel import clock, crypto, outbox
 from logistics import asking, breaker, cadence, messages, problems, tracking
 from logistics.asking import NotNow, Ticket
+from logistics.carriers import provider_code
 from logistics.models import Provider, ProviderCall, Shipment
 from logistics.providers.base import (
     Concerns,
@@ -134,7 +135,7 @@ def sync_now(shipment: Shipment) -> Synced:
 
 def question_about(shipment: Shipment, provider: str) -> Question:
     """Return the question about a parcel, with the consignee's last four digits only where the provider wants them."""
-    code = str(getattr(shipment.carrier, f"{provider}_code"))
+    code = provider_code(shipment.carrier, provider)
     wants_tail = provider in shipment.carrier.needs_phone_tail
     return Question(code, shipment.waybill_no, _phone_tail(shipment) if wants_tail else "")
 

@@ -130,12 +130,6 @@ def refresh_order(order: Order, *, actor: Actor, reason: str = "") -> bool:
         return moved
 
 
-def refresh_orders_of(shipment: Shipment, *, actor: Actor) -> None:
-    """Refresh every order that travels in the box, always locking in the same order."""
-    for order in Order.objects.filter(shipment_links__shipment=shipment).order_by("id"):
-        refresh_order(order, actor=actor)
-
-
 def _advance(order: Order, now_at: Standing, actor: Actor, reason: str) -> bool:
     target, occurred_at = now_at.status, now_at.occurred_at
     if target is None or occurred_at is None:

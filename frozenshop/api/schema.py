@@ -254,10 +254,6 @@ class Taken(Serializer):
     errors = s.DictField(child=s.CharField(), required=False)  # type: ignore[assignment]
 
 
-class TakenEach(Serializer):
-    results = Taken(many=True)
-
-
 class FactIn(Serializer):
     type = s.ChoiceField(FactType.choices)
     occurred_at = instant()

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 
 from frozenshop.kernel.errors import Invalid
-from logistics.carriers import by_provider_code, load_carriers, provider_code, resolve_carrier
+from logistics.carriers import load_carriers, provider_code, resolve_carrier
 from logistics.models import Carrier
 from orders.models import ProductCategory
 
@@ -69,10 +69,6 @@ def test_what_staff_changed_survives_loading():
 @pytest.mark.parametrize("code", ["SF", "ZTO", "KYSY"])
 def test_who_wants_the_last_four_digits_is_known(code):
     assert "kdniao" in Carrier.objects.get(code=code).needs_phone_tail
-
-
-def test_our_code_comes_first_among_those_tracked_as_one():
-    assert [carrier.code for carrier in by_provider_code("kdniao", "SF")] == ["SF", "SHUNFENGLENGYUN"]
 
 
 def test_each_provider_has_its_own_code():

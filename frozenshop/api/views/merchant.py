@@ -216,8 +216,7 @@ def _carrier(text: str, field: str) -> Carrier:
     try:
         return resolve_carrier(text)
     except Invalid as problem:
-        sentence = next(iter(problem.fields.values()), problem.message)
-        raise Invalid(problem.message, fields={field: sentence}) from problem
+        raise Invalid(problem.message, fields={field: problem.message}) from problem
 
 
 def _shown(order: Order, shipment: Shipment) -> dict[str, Any]:

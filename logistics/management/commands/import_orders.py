@@ -125,7 +125,7 @@ class Carriers:
             try:
                 self._known[text] = resolve_carrier(text)
             except Invalid as problem:
-                self._known[text] = next(iter(problem.fields.values()), problem.message)
+                self._known[text] = problem.message
         return self._known[text]
 
 
