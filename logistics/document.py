@@ -5,7 +5,6 @@ Shape: the published contract of `GET /api/orders/{order_no}`. Instants leave in
 
 import datetime as dt
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from logistics import problems
 from logistics.derivation import counts
 from logistics.models import Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent
 from orders import alerting, versions
+from orders.intake import is_order_no
 from orders.models import Alert, AlertKind, Order, OrderStatus
 
 logger = structlog.get_logger(__name__)
@@ -30,7 +30,6 @@ WAYS_OUT = (OrderStatus.CANCELLED, OrderStatus.RETURNED, OrderStatus.REFUNDED)
 LIFETIME = dt.timedelta(seconds=versions.KEPT_SECONDS - 60)
 """Shorter than the cache remembers which versions are out of date."""
 
-_ORDER_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TOLD = {kind: rule.buyer_message for kind, rule in alerting.KINDS.items() if rule.buyer_message}
 _TOLD_OF_PARCEL = [kind for kind in _TOLD if kind in problems.ALL_KINDS]
 _TOLD_OF_ORDER = [kind for kind in _TOLD if kind not in problems.ALL_KINDS]
@@ -100,10 +99,7 @@ def build(order: Order) -> Document:
 
 def unmask(document: Document, order: Order) -> Document:
     """Return the document with the consignee in full: only for who may see it, and recorded by the caller."""
-    consignee = order.open_consignee()
-    place = "" if consignee.city.startswith(consignee.province) else consignee.province
-    address = f"{place}{consignee.city}{consignee.district}{consignee.address}"
-    return document | {"consignee": {"name": consignee.name, "phone": consignee.phone, "address": address}}
+    return document | {"consignee": order.open_consignee().in_full()}
 
 
 def without_prices(document: Document) -> Document:
@@ -137,13 +133,13 @@ def read_document(order_no: str, *, known_version: int | None = None) -> CachedD
     found = cached_document(order_no)
     if found is not None and known_version in (None, found.version):
         return found
-    order = Order.objects.filter(order_no=order_no).first() if _ORDER_NO.fullmatch(order_no) else None
+    order = Order.objects.filter(order_no=order_no).first() if is_order_no(order_no) else None
     return None if order is None else store(order, build(order))
 
 
 def cached_document(order_no: str) -> CachedDocument | None:
     """Return the kept document unless it is known to be out of date: one round trip."""
-    if not _ORDER_NO.fullmatch(order_no):
+    if not is_order_no(order_no):
         return None
     try:
         found = cache.get_many(cache_keys(order_no))
@@ -155,7 +151,7 @@ def cached_document(order_no: str) -> CachedDocument | None:
 
 def cache_keys(order_no: str) -> list[str]:
     """Return the keys of the cache from whose values `kept_in` reads the document."""
-    return [_cache_key(order_no), versions.cache_key(order_no)] if _ORDER_NO.fullmatch(order_no) else []
+    return [_cache_key(order_no), versions.cache_key(order_no)] if is_order_no(order_no) else []
 
 
 def kept_in(found: Mapping[str, Any], order_no: str) -> CachedDocument | None:

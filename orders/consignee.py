@@ -31,6 +31,16 @@ class Consignee:
         """Open what `seal` made. Raises SealBroken."""
         return cls(**json.loads(crypto.open_sealed(sealed, purpose=_purpose(order_no))))
 
+    @property
+    def region(self) -> str:
+        """上海市浦东新区, not 上海市上海市浦东新区."""
+        province = "" if self.city.startswith(self.province) else self.province
+        return f"{province}{self.city}{self.district}"
+
+    def in_full(self) -> dict[str, str]:
+        """Return what only they may see who have the right, on record: `{"name", "phone", "address"}`."""
+        return {"name": self.name, "phone": self.phone, "address": f"{self.region}{self.address}"}
+
     def masked(self) -> dict[str, str]:
         """Return what may be shown: `{"name", "phone", "address"}`."""
         return {"name": mask_name(self.name), "phone": mask_phone(self.phone), "address": mask_address(self)}
@@ -77,8 +87,7 @@ def mask_phone(phone: str) -> str:
 
 def mask_address(consignee: Consignee) -> str:
     """Show the region only: 上海市浦东新区****."""
-    province = "" if consignee.city.startswith(consignee.province) else consignee.province
-    return f"{province}{consignee.city}{consignee.district}****"
+    return f"{consignee.region}****"
 
 
 def _purpose(order_no: str) -> str:

@@ -213,8 +213,7 @@ def unmask(request: HttpRequest, order: Order) -> Done:
     except SealBroken as broken:
         raise NotPossible("收件人信息无法解密，请检查密钥设置") from broken
     record_act(request, "order.unmasked", order.order_no, reason=reason)
-    address = f"{who.province}{who.city}{who.district}{who.address}"
-    return Done(revealed={"name": who.name, "phone": who.phone, "address": address, "reason": reason})
+    return Done(revealed=who.in_full() | {"reason": reason})
 
 
 ACTIONS = {
