@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from frozenshop.backoffice.worklists import COUNTED_TO, WORKLISTS
 from frozenshop.kernel.models import OutboxMessage
-from orders.models import Alert
+from orders.models import Alert, AlertKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def tiles(request: HttpRequest) -> list[Tile]:
         ]
     if request.user.has_perm("orders.view_alert"):
         alerts, url = Alert.objects.filter(resolved_at=None), reverse("admin:orders_alert_changelist")
-        trouble = alerts.filter(kind="provider_trouble")
+        trouble = alerts.filter(kind=AlertKind.PROVIDER_TROUBLE)
         shown.append(Tile("全部待处理预警", "按级别和期限排队", "warm", _bounded(alerts), url))
         shown.append(
             Tile("服务商故障", "查询失败、熔断或额度用尽", "bad", _bounded(trouble), f"{url}?kind=provider_trouble")

@@ -8,11 +8,13 @@ from django.db.models import QuerySet
 
 from frozenshop.kernel.clock import now, shanghai, start_of_day
 from logistics.models import ShipmentOrder, ShipmentStatus
-from orders.models import Alert, Order, OrderStatus
+from logistics.problems import SILENCE
+from orders.models import Alert, AlertKind, Order, OrderStatus
 
 COUNTED_TO = 100
 ACTIVE = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT)
-COMING_BACK = ("returning", "returned", "partly_returned")
+NOT_ARRIVING = (AlertKind.EXCEPTION, AlertKind.DELIVERY_FAILED)
+COMING_BACK = (AlertKind.RETURNING, AlertKind.RETURNED, AlertKind.PARTLY_RETURNED)
 LOOK_BACK = dt.timedelta(days=60)
 
 
@@ -59,10 +61,10 @@ WORKLISTS = {
     work.key: work
     for work in (
         Worklist("to_ship", "今日待发货", "应在今天之内发出，含已超时的", "warm", to_ship_today),
-        Worklist("stale", "轨迹停滞", "超过时限没有新轨迹", "bad", with_open_alert("stale", "lost_contact")),
+        Worklist("stale", "轨迹停滞", "超过时限没有新轨迹", "bad", with_open_alert(*SILENCE)),
         Worklist("late", "超过承诺时效", "过了承诺时间还没签收", "bad", late),
         Worklist("lockers", "驿站待取", "冻品在驿站或柜里多待一刻就化一刻", "warm", in_lockers),
-        Worklist("problems", "派送异常", "问题件、派送未成功", "bad", with_open_alert("exception", "delivery_failed")),
+        Worklist("problems", "派送异常", "问题件、派送未成功", "bad", with_open_alert(*NOT_ARRIVING)),
         Worklist("returned", "退回", "退回中、已退回、部分退回", "cool", with_open_alert(*COMING_BACK)),
     )
 }
