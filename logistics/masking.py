@@ -36,8 +36,10 @@ class Mask:
             self._rules.append((_ANY_NUMBER, "***********"))
             return
         if consignee.phone:
-            number = phones.main_number(consignee.phone)
+            number, local = phones.main_number(consignee.phone), phones.local_number(consignee.phone)
             self._rules.append((_spaced(number), mask_phone(consignee.phone)))
+            if local != number:
+                self._rules.append((_alone(local), f"****{local[-4:]}"))
         if len(consignee.address) >= _SHORTEST_ADDRESS:
             self._rules.append((re.compile(re.escape(consignee.address)), "****"))
         if len(consignee.name) > 1:
@@ -47,4 +49,9 @@ class Mask:
 def _spaced(number: str) -> re.Pattern[str]:
     """Match a number however its digits are grouped."""
     digits = [re.escape(digit) for digit in number if digit.isdigit()]
-    return re.compile(r"[\s-]*".join(digits))
+    return re.compile(r"[\s()（）-]*".join(digits))
+
+
+def _alone(number: str) -> re.Pattern[str]:
+    """Match a number that is no part of a longer one."""
+    return re.compile(rf"(?<![0-9]){_spaced(number).pattern}(?![0-9])")

@@ -46,6 +46,13 @@ def main_number(phone: str) -> str:
     return "".join(parts[:2]) if phone.startswith("0") else parts[0]
 
 
+def local_number(phone: str) -> str:
+    """Return a normalised number as it is dialled on the spot: without region, area code and extension."""
+    if phone.startswith("+"):
+        return phone[4:]
+    return phone.split("-")[1] if phone.startswith("0") else main_number(phone)
+
+
 def _overseas(written: str) -> str | None:
     match = _OVERSEAS.fullmatch(written)
     if match is None:

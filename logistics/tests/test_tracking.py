@@ -144,6 +144,22 @@ def test_an_unknown_code_is_counted_once_per_new_event_and_shown_to_staff():
     assert (UnknownCode.objects.get().count, open_kinds()) == (1, {"unknown_code"})
 
 
+@pytest.mark.parametrize(
+    ("phone", "told", "kept"),
+    [
+        ("021-12345678", "(021)1234-5678", "(021****5678"),
+        ("021-12345678-9", "请拨 12345678 转 9", "请拨 ****5678 转 9"),
+        ("+85291234567", "联系 9123 4567", "联系 ****4567"),
+        ("+886912345678", "联系 912345678", "联系 ****5678"),
+        ("021-12345678", "包裹 9912345678", "包裹 9912345678"),
+        ("13812341234", "12341234", "12341234"),
+    ],
+)
+def test_a_number_is_masked_without_its_area_too(phone, told, kept):
+    report(make_shipment(make_order("paid", phone=phone)), event("in_transit", text=told))
+    assert TrackingEvent.objects.get().text == kept
+
+
 def test_a_voided_shipment_keeps_its_events_and_moves_no_order():
     shipment = make_shipment()
     order = shipment.orders.get()
