@@ -2,7 +2,8 @@
 
 import pytest
 
-from logistics.checks import check_kdniao, is_outside
+from frozenshop.kernel.integrations import is_outside
+from logistics.checks import check_kdniao
 
 
 def found(settings, **changes) -> list[str]:
@@ -16,20 +17,20 @@ def test_whole_settings_are_in_order(settings):
 
 
 def test_a_provider_without_keys_is_off_and_says_so(settings):
-    assert found(settings, KDNIAO_BUSINESS_ID="", KDNIAO_API_KEY="") == ["logistics.I001"]
+    assert found(settings, KDNIAO_BUSINESS_ID="", KDNIAO_API_KEY="") == ["kdniao.I001"]
 
 
 @pytest.mark.parametrize("name", ["KDNIAO_BUSINESS_ID", "KDNIAO_API_KEY"])
 def test_half_a_pair_of_keys_is_an_error(settings, name):
-    assert found(settings, **{name: ""}) == ["logistics.E001"]
+    assert found(settings, **{name: ""}) == ["kdniao.E001"]
 
 
 def test_a_query_type_that_does_not_exist_is_an_error(settings):
-    assert found(settings, KDNIAO_QUERY_TYPE="1008") == ["logistics.E002"]
+    assert found(settings, KDNIAO_QUERY_TYPE="1008") == ["kdniao.E003"]
 
 
 def test_in_production_the_address_is_outside_and_encrypted(settings):
-    assert found(settings, KDNIAO_BASE_URL="http://api.kdniao.com") == ["logistics.E003"]
+    assert found(settings, KDNIAO_BASE_URL="http://api.kdniao.com") == ["kdniao.E002"]
     assert found(settings, ALLOW_LOOPBACK_INTEGRATIONS=True) == []
 
 
