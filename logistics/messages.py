@@ -84,7 +84,7 @@ def apply_message(message: ProviderMessage) -> None:
     if message.outcome in (Outcome.APPLIED, Outcome.UNREADABLE):
         return
     try:
-        reports = get_provider(message.provider).parse(open_body(message))
+        reports = get_provider(message.provider).parse(open_body(message), message.received_at)
     except Unreadable as error:
         _close(message, Outcome.UNREADABLE, detail=str(error))
         return

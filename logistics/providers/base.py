@@ -138,9 +138,10 @@ class TrackingProvider(Protocol):
     def authenticate(self, body: bytes) -> None:
         """Check a push's signature in constant time. Raises Forged, or Unreadable where nothing can be checked."""
 
-    def parse(self, body: bytes) -> tuple[ProviderReport, ...]:
+    def parse(self, body: bytes, received_at: dt.datetime | None = None) -> tuple[ProviderReport, ...]:
         """Return what an authentic push reports, one report per waybill; none for one of no interest.
 
+        The same whenever it is read: what has no time of its own was said at `received_at` (None: now).
         Raises Unreadable. Does not look at the signature, so that a kept push stays readable after a change of keys.
         """
 

@@ -174,7 +174,7 @@ def authenticate(body: bytes) -> None:
         raise Forged("DataSign 不符")
 
 
-def parse(body: bytes) -> tuple[ProviderReport, ...]:
+def parse(body: bytes, received_at: dt.datetime | None = None) -> tuple[ProviderReport, ...]:
     fields = _fields(body)
     if fields.get("RequestType") == CASH_ON_DELIVERY_PUSH:
         return ()
@@ -184,7 +184,8 @@ def parse(body: bytes) -> tuple[ProviderReport, ...]:
         raise Unreadable("RequestData 不是可读的 JSON") from error
     if not isinstance(message, dict) or not isinstance(message.get("Data"), list):
         raise Unreadable("RequestData 中没有 Data")
-    said_at = min(_instant(message.get("PushTime")) or clock.now(), clock.now())
+    received_at = received_at or clock.now()
+    said_at = min(_instant(message.get("PushTime")) or received_at, received_at)
     return _reports(message["Data"], said_at, notes)
 
 

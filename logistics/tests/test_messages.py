@@ -132,6 +132,17 @@ def test_a_push_with_one_known_parcel_applies_it_and_waits_for_the_other():
     assert second.status == S.IN_TRANSIT
 
 
+@pytest.mark.parametrize("pushed_at", [None, "2026-11-22 12:00:30"])
+def test_a_held_push_says_the_same_whenever_it_is_tried_again(frozen, pushed_at):
+    tracked()
+    parcels = [parcel(StateEx="401", LogisticCode=f"SF000000000000{last}") for last in (1, 2)]
+    receive(pushed(json.dumps({"PushTime": pushed_at, "Data": parcels})))
+    for _ in range(3):
+        messages.apply_message(ProviderMessage.objects.get())
+        frozen.shift(dt.timedelta(hours=1))
+    assert [event.occurred_at.isoformat() for event in TrackingEvent.objects.all()] == ["2026-11-22T04:00:00+00:00"]
+
+
 def test_the_hourly_sweep_finds_a_push_that_the_registration_missed():
     receive(body_of("push_101_basic"))
     apply()
