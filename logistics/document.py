@@ -10,18 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import structlog
-from django.core.cache import cache
-
-from frozenshop.kernel import clock
+from frozenshop.kernel import caching, clock
 from logistics import problems
 from logistics.derivation import counts
 from logistics.models import Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent
 from orders import alerting, versions
 from orders.intake import is_order_no
 from orders.models import Alert, AlertKind, Order, OrderStatus
-
-logger = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
 
@@ -139,14 +134,7 @@ def read_document(order_no: str, *, known_version: int | None = None) -> CachedD
 
 def cached_document(order_no: str) -> CachedDocument | None:
     """Return the kept document unless it is known to be out of date: one round trip."""
-    if not is_order_no(order_no):
-        return None
-    try:
-        found = cache.get_many(cache_keys(order_no))
-    except Exception:  # A cache that is down costs time, not answers.
-        logger.warning("cache.unreadable", exc_info=True)
-        return None
-    return kept_in(found, order_no)
+    return kept_in(caching.get_many(cache_keys(order_no)), order_no)
 
 
 def cache_keys(order_no: str) -> list[str]:
@@ -178,10 +166,7 @@ def store(order: Order, document: Document) -> CachedDocument:
         "placed_at": kept.placed_at.isoformat(),
         "body": kept.body.decode(),
     }
-    try:
-        cache.set(_cache_key(order.order_no), entry, timeout=LIFETIME.total_seconds())
-    except Exception:
-        logger.warning("cache.not_kept", exc_info=True)
+    caching.put(_cache_key(order.order_no), entry, int(LIFETIME.total_seconds()))
     return kept
 
 

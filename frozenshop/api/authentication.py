@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from frozenshop.api import caching, sessions
+from frozenshop.api import sessions
 from frozenshop.api.sessions import Buyer
-from frozenshop.kernel import admission, merchant_keys, redis_store, signing
+from frozenshop.kernel import admission, caching, merchant_keys, redis_store, signing
 from frozenshop.kernel.errors import Problem, Unauthenticated
 from frozenshop.kernel.models import MerchantKey
 

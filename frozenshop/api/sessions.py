@@ -13,9 +13,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from frozenshop.api import caching
 from frozenshop.api.models import BuyerSession
-from frozenshop.kernel import clock, crypto
+from frozenshop.kernel import caching, clock, crypto
 from frozenshop.kernel.errors import Unauthenticated
 from frozenshop.kernel.signing import SessionExpired
 from orders.models import Customer

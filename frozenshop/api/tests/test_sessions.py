@@ -6,10 +6,10 @@ import pytest
 import time_machine
 from django.test import Client
 
-from frozenshop.api import caching, sessions
+from frozenshop.api import sessions
 from frozenshop.api.models import BuyerSession
 from frozenshop.api.tests.client import Signer, code_of, log_in
-from frozenshop.kernel import clock
+from frozenshop.kernel import caching, clock
 from notifications.wechat import client as wechat
 from orders import access
 from orders.models import Customer

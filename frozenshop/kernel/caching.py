@@ -18,12 +18,15 @@ def get_many(keys: Sequence[str]) -> dict[str, Any]:
     From Redis the values are read past django-redis, which keeps them as plain JSON under the same keys: every warm
     request comes through here.
     """
+    if not keys:
+        return {}
     store = redis_store.current()
-    if store is None:
-        return dict(cache.get_many(keys))
     try:
-        return decoded(keys, store.fetch(full_keys(keys)))
+        return dict(cache.get_many(keys)) if store is None else decoded(keys, store.fetch(full_keys(keys)))
     except redis_store.Away:
+        return {}
+    except Exception:
+        logger.warning("cache.unreadable", exc_info=True)
         return {}
 
 
