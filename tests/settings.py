@@ -5,7 +5,8 @@ import hashlib
 import os
 import tempfile
 
-_var = os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="frozenshop-test-"))
+_var = os.environ.get("VAR_DIR") or tempfile.mkdtemp(prefix="frozenshop-test-")
+os.environ["VAR_DIR"] = _var
 _defaults = {
     "DEBUG": "false",
     "SECRET_KEY": "test-only-secret-key-of-more-than-fifty-characters-0123456789",
@@ -37,4 +38,6 @@ else:
     # A file, as in production: several connections wait for each other, where memory would refuse the second.
     DATABASES["default"]["TEST"]["NAME"] = f"{_var}/test.sqlite3"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-STATIC_ROOT = _var
+# A folder in which nothing comes and goes while WhiteNoise reads it.
+STATIC_ROOT = f"{_var}/static"
+os.makedirs(STATIC_ROOT, exist_ok=True)
