@@ -7,6 +7,7 @@ from functools import partial
 from types import MappingProxyType
 
 from django.db import models, transaction
+from django.db.models import Sum
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.actor import Actor
@@ -166,6 +167,15 @@ def implausible(occurred_at: dt.datetime, placed_at: dt.datetime) -> str:
     if occurred_at > clock.now() + AHEAD:
         return "晚于现在一小时以上"
     return "早于下单时间一天以上" if occurred_at < placed_at - BEFORE_PLACED else ""
+
+
+def review_payment(order: Order) -> None:
+    """Open an alert where an order that changed no longer costs what was paid for it."""
+    total = expected_fen(order)
+    paid = _facts(order, _T.PAID).aggregate(sum=Sum("amount_fen"))["sum"]
+    if paid is not None and paid != total:
+        detail = f"付款 {yuan(paid)} 元，修改后订单金额 {yuan(total)} 元"
+        alerting.open_alert(_A.MONEY_CONFLICT, subject=order.order_no, order=order, detail=detail)
 
 
 def expected_fen(order: Order) -> int:

@@ -11,7 +11,7 @@ from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid, NotPossible
 from orders import access, alerting, consignee, lifecycle
 from orders.contention import retried
-from orders.facts import Applied, Fact, FactType, record_fact
+from orders.facts import Applied, Fact, FactType, record_fact, review_payment
 from orders.intake import LineInput, OrderInput
 from orders.models import AlertKind, Customer, Order, OrderLine, OrderStatus, Product, ProductCategory, TemperatureClass
 from orders.versions import bump
@@ -34,6 +34,7 @@ LABELS = {
     "promised_by": "承诺时效",
     "note": "备注",
 }
+PRICING = frozenset({"total_fen", "freight_fen", "discount_fen", "lines"})
 ALWAYS_CHANGEABLE = frozenset({"promised_by", "note"})
 
 
@@ -127,6 +128,8 @@ def _update(order: Order, data: OrderInput, actor: Actor) -> bool:
         lifecycle.record_still(
             order, kind="updated", occurred_at=data.updated_at or clock.now(), actor=actor, reason=reason
         )
+    if PRICING & names:
+        review_payment(order)
     return bool(names)
 
 

@@ -10,9 +10,11 @@ from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
 from orders import alerting, facts
 from orders.facts import STILL, Applied, Fact, FactType, record_fact
+from orders.intake import parse_order
 from orders.lifecycle import TRANSITIONS
 from orders.models import Alert, AlertKind, OrderStatus
-from orders.tests.factories import SHOP, line, make_order
+from orders.services import take_order
+from orders.tests.factories import SHOP, line, make_order, order_payload
 
 pytestmark = pytest.mark.django_db
 CELLS = list(itertools.product(FactType, OrderStatus))
@@ -234,3 +236,12 @@ def test_the_largest_order_that_is_taken_in_can_be_paid():
     assert facts.expected_fen(order) == 10**19
     assert tell(order, "paid", amount_fen=100) == Applied(True)
     assert kinds() == ["money_conflict"]
+
+
+@pytest.mark.parametrize(("total_fen", "told"), [(20_000, ["money_conflict"]), (10_000, [])])
+def test_an_order_that_no_longer_costs_what_was_paid_is_told(total_fen, told):
+    payload = order_payload()
+    order = take_order(parse_order(payload), SHOP).order
+    tell(order, "paid", amount_fen=10_000)
+    take_order(parse_order(payload | {"total_fen": total_fen, "lines": [line(quantity=3)]}), SHOP)
+    assert kinds() == told
