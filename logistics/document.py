@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from frozenshop.kernel import caching, clock
 from logistics import problems
@@ -30,6 +30,29 @@ _TOLD_OF_PARCEL = [kind for kind in _TOLD if kind in problems.ALL_KINDS]
 _TOLD_OF_ORDER = [kind for kind in _TOLD if kind not in problems.ALL_KINDS]
 
 
+# No more columns than are shown: building the statement costs more than the database does.
+_OF_LINE = ("sku", "name", "quantity", "unit_price_fen", "temperature_class")
+_OF_HISTORY = ("from_status", "to_status", "occurred_at", "recorded_at", "source")
+_OF_SHIPMENT = (
+    *("waybill_no", "status", "location", "shipped_at", "last_event_at", "stale_since", "checked_at"),
+    *("eta_earliest", "eta_latest", "eta_confidence", "eta_basis"),
+    *("carrier__code", "carrier__name", "carrier__phone"),
+)
+
+
+class Scan(NamedTuple):
+    """As much of a tracking event as is shown or decides whether it is."""
+
+    id: int
+    shipment_id: int
+    key: str
+    status: str
+    code: str
+    occurred_at: dt.datetime
+    text: str
+    location: str
+
+
 @dataclass(frozen=True, slots=True)
 class CachedDocument:
     """A document as it is sent (`body`: UTF-8 JSON), with what decides who may see it."""
@@ -48,11 +71,10 @@ class CachedDocument:
 def build(order: Order) -> Document:
     """Return the order's document in five queries (six with the one that read `order`)."""
     now = clock.now()
-    lines = order.lines.order_by("position")
-    history = order.events.order_by("occurred_at", "recorded_at", "id")
     shipments = list(
         Shipment.objects.filter(links__order=order, voided_at=None)
         .select_related("carrier")
+        .only(*_OF_SHIPMENT)
         .order_by("shipped_at", "id")
     )
     events = _events(shipments, now)
@@ -65,27 +87,9 @@ def build(order: Order) -> Document:
         "version": order.version,
         "updated_at": clock.isoformat(order.updated_at),
         "consignee": _consignee(order),
-        "lines": [
-            {
-                "sku": line.sku,
-                "name": line.name,
-                "quantity": line.quantity,
-                "unit_price_fen": line.unit_price_fen,
-                "temperature_class": line.temperature_class,
-            }
-            for line in lines
-        ],
+        "lines": list(order.lines.order_by("position").values(*_OF_LINE)),
         "milestones": _milestones(order),
-        "history": [
-            {
-                "from": event.from_status,
-                "to": event.to_status,
-                "occurred_at": clock.isoformat(event.occurred_at),
-                "recorded_at": clock.isoformat(event.recorded_at),
-                "source": event.source,
-            }
-            for event in history
-        ],
+        "history": _history(order),
         "shipments": [_shipment(shipment, events[shipment.pk], now) for shipment in shipments],
         "alerts": _alerts(_open_alerts([order], {order.pk: shipments})[order.pk]),
         "archived": False,
@@ -187,24 +191,38 @@ def _milestones(order: Order) -> list[dict[str, Any]]:
     return [{"status": s.value, "label": s.label, "occurred_at": clock.isoformat(instant)} for s, instant in reached]
 
 
-def _events(shipments: Sequence[Shipment], now: dt.datetime) -> Mapping[int, list[TrackingEvent]]:
+def _history(order: Order) -> list[dict[str, Any]]:
+    rows = order.events.order_by("occurred_at", "recorded_at", "id")
+    return [
+        {
+            "from": from_status,
+            "to": to_status,
+            "occurred_at": clock.isoformat(occurred_at),
+            "recorded_at": clock.isoformat(recorded_at),
+            "source": source,
+        }
+        for from_status, to_status, occurred_at, recorded_at, source in rows.values_list(*_OF_HISTORY)
+    ]
+
+
+def _events(shipments: Sequence[Shipment], now: dt.datetime) -> Mapping[int, list[Scan]]:
     """Return each shipment's scans that count, newest first; a scan that came with and without a code shows once."""
     by_id = {shipment.pk: shipment for shipment in shipments}
-    shown: dict[int, list[TrackingEvent]] = defaultdict(list)
+    shown: dict[int, list[Scan]] = defaultdict(list)
     coded: set[tuple[int, dt.datetime, str]] = set()
-    rows = TrackingEvent.objects.filter(shipment_id__in=list(by_id), overall=False)
-    for event in sorted(rows, key=lambda event: (event.code == "", event.pk)):
-        told = (event.shipment_id, event.occurred_at, event.text)
-        shipped_at = by_id[event.shipment_id].shipped_at
-        if (event.code or told not in coded) and counts(event.occurred_at, shipped_at=shipped_at, now=now):
-            shown[event.shipment_id].append(event)
+    rows = TrackingEvent.objects.filter(shipment_id__in=list(by_id), overall=False).values_list(*Scan._fields)
+    for scan in sorted(map(Scan._make, rows), key=lambda scan: (scan.code == "", scan.id)):
+        told = (scan.shipment_id, scan.occurred_at, scan.text)
+        shipped_at = by_id[scan.shipment_id].shipped_at
+        if (scan.code or told not in coded) and counts(scan.occurred_at, shipped_at=shipped_at, now=now):
+            shown[scan.shipment_id].append(scan)
             coded.add(told)
-    for events in shown.values():
-        events.sort(key=lambda event: (event.occurred_at, event.key), reverse=True)
+    for scans in shown.values():
+        scans.sort(key=lambda scan: (scan.occurred_at, scan.key), reverse=True)
     return shown
 
 
-def _shipment(shipment: Shipment, events: Iterable[TrackingEvent], now: dt.datetime) -> dict[str, Any]:
+def _shipment(shipment: Shipment, scans: Iterable[Scan], now: dt.datetime) -> dict[str, Any]:
     return {
         "carrier": {
             "code": shipment.carrier.code,
@@ -221,12 +239,12 @@ def _shipment(shipment: Shipment, events: Iterable[TrackingEvent], now: dt.datet
         "checked_at": clock.isoformat(shipment.checked_at),
         "events": [
             {
-                "occurred_at": clock.isoformat(event.occurred_at),
-                "status": event.status,
-                "description": event.text,
-                "location": event.location,
+                "occurred_at": clock.isoformat(scan.occurred_at),
+                "status": scan.status,
+                "description": scan.text,
+                "location": scan.location,
             }
-            for event in events
+            for scan in scans
         ],
     }
 
@@ -256,7 +274,7 @@ def _open_alerts(orders: Iterable[Order], shipments: Mapping[int, Sequence[Shipm
             for kind in _TOLD_OF_PARCEL:
                 concerned[alerting.open_key(kind, problems.subject(shipment))].append(order.pk)
     found: dict[int, list[Alert]] = defaultdict(list)
-    rows = Alert.objects.filter(open_key__in=list(concerned))
+    rows = Alert.objects.filter(open_key__in=list(concerned)).only("kind", "open_key", "opened_at")
     for alert in sorted(rows, key=lambda alert: (alert.opened_at, alert.pk)):
         for order_id in concerned[alert.open_key or ""]:
             found[order_id].append(alert)
