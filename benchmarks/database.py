@@ -22,6 +22,10 @@ def environment(orders: int) -> dict[str, str]:
         "REDIS_URL": REDIS,
         "REDIS_KEY_PREFIX": f"bench{orders}",
         "DJANGO_SETTINGS_MODULE": "frozenshop.settings",
+        # As in production: with DEBUG Django would note every statement.
+        "DEBUG": "false",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SECURE_SSL_REDIRECT": "false",
         "LOCAL_DEMO": "false",
         "PYTHONPATH": str(ROOT),
     }
@@ -50,7 +54,7 @@ def prepared(orders: int) -> tuple[dict[str, str], float | None]:
     manage(made, "migrate", "--verbosity=0")
     manage(made, "load_base_data")
     started = time.monotonic()
-    manage(made, "seed_demo", f"--orders={orders}", "--days=180", "--seed=1")
+    manage(made | {"DEBUG": "true"}, "seed_demo", f"--orders={orders}", "--days=180", "--seed=1")
     seconds = time.monotonic() - started
     run([sys.executable, "-c", CREATE, f"{SERVER}/frozenshop_bench_{orders}", ANALYZE], {})
     ready.write_text(f"{seconds:.1f}\n")
