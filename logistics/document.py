@@ -16,7 +16,7 @@ from logistics.derivation import counts
 from logistics.models import Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent
 from orders import alerting, versions
 from orders.intake import is_order_no
-from orders.models import Alert, AlertKind, Order, OrderStatus
+from orders.models import Alert, AlertKind, Order, OrderEvent, OrderLine, OrderStatus
 
 Document = dict[str, Any]
 
@@ -29,15 +29,28 @@ _TOLD = {kind: rule.buyer_message for kind, rule in alerting.KINDS.items() if ru
 _TOLD_OF_PARCEL = [kind for kind in _TOLD if kind in problems.ALL_KINDS]
 _TOLD_OF_ORDER = [kind for kind in _TOLD if kind not in problems.ALL_KINDS]
 
-
-# No more columns than are shown: building the statement costs more than the database does.
+# No more columns than are shown, sorted here: building a statement costs more than the database does with it.
 _OF_LINE = ("sku", "name", "quantity", "unit_price_fen", "temperature_class")
-_OF_HISTORY = ("from_status", "to_status", "occurred_at", "recorded_at", "source")
-_OF_SHIPMENT = (
-    *("waybill_no", "status", "location", "shipped_at", "last_event_at", "stale_since", "checked_at"),
-    *("eta_earliest", "eta_latest", "eta_confidence", "eta_basis"),
-    *("carrier__code", "carrier__name", "carrier__phone"),
-)
+
+
+class Parcel(NamedTuple):
+    """As much of a shipment and its carrier as is shown."""
+
+    id: int
+    waybill_no: str
+    status: str
+    location: str
+    shipped_at: dt.datetime
+    last_event_at: dt.datetime | None
+    stale_since: dt.datetime | None
+    checked_at: dt.datetime | None
+    eta_earliest: dt.datetime | None
+    eta_latest: dt.datetime | None
+    eta_confidence: float | None
+    eta_basis: str
+    carrier__code: str
+    carrier__name: str
+    carrier__phone: str
 
 
 class Scan(NamedTuple):
@@ -71,13 +84,7 @@ class CachedDocument:
 def build(order: Order) -> Document:
     """Return the order's document in five queries (six with the one that read `order`)."""
     now = clock.now()
-    shipments = list(
-        Shipment.objects.filter(links__order=order, voided_at=None)
-        .select_related("carrier")
-        .only(*_OF_SHIPMENT)
-        .order_by("shipped_at", "id")
-    )
-    events = _events(shipments, now)
+    parcels = _parcels(order)
     return {
         "order_no": order.order_no,
         "status": order.status,
@@ -87,11 +94,11 @@ def build(order: Order) -> Document:
         "version": order.version,
         "updated_at": clock.isoformat(order.updated_at),
         "consignee": _consignee(order),
-        "lines": list(order.lines.order_by("position").values(*_OF_LINE)),
+        "lines": _lines(order),
         "milestones": _milestones(order),
         "history": _history(order),
-        "shipments": [_shipment(shipment, events[shipment.pk], now) for shipment in shipments],
-        "alerts": _alerts(_open_alerts([order], {order.pk: shipments})[order.pk]),
+        "shipments": [_shipment(parcel, _shown(scans, parcel, now), now) for parcel, scans in parcels.items()],
+        "alerts": _alerts(_open_alerts([order], {order.pk: [parcel.id for parcel in parcels]})[order.pk]),
         "archived": False,
     }
 
@@ -113,7 +120,7 @@ def summaries(orders: Sequence[Order]) -> list[Document]:
     links = ShipmentOrder.objects.filter(order_id__in=list(shipments), shipment__voided_at=None)
     for link in links.select_related("shipment__carrier").order_by("shipment__shipped_at", "shipment_id"):
         shipments[link.order_id].append(link.shipment)
-    alerts = _open_alerts(orders, shipments)
+    alerts = _open_alerts(orders, {order_id: [one.pk for one in parcels] for order_id, parcels in shipments.items()})
     now = clock.now()
     return [_summary(order, shipments[order.pk], alerts[order.pk], now) for order in orders]
 
@@ -191,8 +198,15 @@ def _milestones(order: Order) -> list[dict[str, Any]]:
     return [{"status": s.value, "label": s.label, "occurred_at": clock.isoformat(instant)} for s, instant in reached]
 
 
+def _lines(order: Order) -> list[dict[str, Any]]:
+    rows = OrderLine.objects.filter(order=order.pk).values_list("position", *_OF_LINE)
+    return [dict(zip(_OF_LINE, row[1:], strict=True)) for row in sorted(rows)]
+
+
 def _history(order: Order) -> list[dict[str, Any]]:
-    rows = order.events.order_by("occurred_at", "recorded_at", "id")
+    rows = OrderEvent.objects.filter(order=order.pk).values_list(
+        "occurred_at", "recorded_at", "id", "from_status", "to_status", "source"
+    )
     return [
         {
             "from": from_status,
@@ -201,42 +215,48 @@ def _history(order: Order) -> list[dict[str, Any]]:
             "recorded_at": clock.isoformat(recorded_at),
             "source": source,
         }
-        for from_status, to_status, occurred_at, recorded_at, source in rows.values_list(*_OF_HISTORY)
+        for occurred_at, recorded_at, _, from_status, to_status, source in sorted(rows)
     ]
 
 
-def _events(shipments: Sequence[Shipment], now: dt.datetime) -> Mapping[int, list[Scan]]:
-    """Return each shipment's scans that count, newest first; a scan that came with and without a code shows once."""
-    by_id = {shipment.pk: shipment for shipment in shipments}
-    shown: dict[int, list[Scan]] = defaultdict(list)
-    coded: set[tuple[int, dt.datetime, str]] = set()
-    rows = TrackingEvent.objects.filter(shipment_id__in=list(by_id), overall=False).values_list(*Scan._fields)
-    for scan in sorted(map(Scan._make, rows), key=lambda scan: (scan.code == "", scan.id)):
-        told = (scan.shipment_id, scan.occurred_at, scan.text)
-        shipped_at = by_id[scan.shipment_id].shipped_at
-        if (scan.code or told not in coded) and counts(scan.occurred_at, shipped_at=shipped_at, now=now):
-            shown[scan.shipment_id].append(scan)
+def _parcels(order: Order) -> dict[Parcel, list[Scan]]:
+    """Return the live parcels, first shipped first, each with the scans that were reported of it."""
+    live = Shipment.objects.filter(links__order=order.pk, voided_at=None).values_list(*Parcel._fields)
+    parcels = sorted(map(Parcel._make, live), key=lambda parcel: (parcel.shipped_at, parcel.id))
+    scans: dict[int, list[Scan]] = {parcel.id: [] for parcel in parcels}
+    reported = TrackingEvent.objects.filter(shipment__in=list(scans), overall=False).values_list(*Scan._fields)
+    for scan in map(Scan._make, reported):
+        scans[scan.shipment_id].append(scan)
+    return {parcel: scans[parcel.id] for parcel in parcels}
+
+
+def _shown(scans: Iterable[Scan], parcel: Parcel, now: dt.datetime) -> list[Scan]:
+    """Return the scans that count, newest first; one that came with and without a code shows once."""
+    shown: list[Scan] = []
+    coded: set[tuple[dt.datetime, str]] = set()
+    for scan in sorted(scans, key=lambda scan: (scan.code == "", scan.id)):
+        told = (scan.occurred_at, scan.text)
+        if (scan.code or told not in coded) and counts(scan.occurred_at, shipped_at=parcel.shipped_at, now=now):
+            shown.append(scan)
             coded.add(told)
-    for scans in shown.values():
-        scans.sort(key=lambda scan: (scan.occurred_at, scan.key), reverse=True)
-    return shown
+    return sorted(shown, key=lambda scan: (scan.occurred_at, scan.key), reverse=True)
 
 
-def _shipment(shipment: Shipment, scans: Iterable[Scan], now: dt.datetime) -> dict[str, Any]:
+def _shipment(parcel: Parcel, scans: Iterable[Scan], now: dt.datetime) -> dict[str, Any]:
     return {
         "carrier": {
-            "code": shipment.carrier.code,
-            "name": shipment.carrier.name,
-            "phone": shipment.carrier.phone,
+            "code": parcel.carrier__code,
+            "name": parcel.carrier__name,
+            "phone": parcel.carrier__phone,
         },
-        "waybill_no": shipment.waybill_no,
-        "status": shipment.status,
-        "status_label": ShipmentStatus(shipment.status).label,
-        "location": shipment.location,
-        "eta": _eta(shipment, now),
-        "last_event_at": clock.isoformat(shipment.last_event_at),
-        "stale": shipment.stale_since is not None,
-        "checked_at": clock.isoformat(shipment.checked_at),
+        "waybill_no": parcel.waybill_no,
+        "status": parcel.status,
+        "status_label": ShipmentStatus(parcel.status).label,
+        "location": parcel.location,
+        "eta": _eta(parcel, now),
+        "last_event_at": clock.isoformat(parcel.last_event_at),
+        "stale": parcel.stale_since is not None,
+        "checked_at": clock.isoformat(parcel.checked_at),
         "events": [
             {
                 "occurred_at": clock.isoformat(scan.occurred_at),
@@ -249,7 +269,7 @@ def _shipment(shipment: Shipment, scans: Iterable[Scan], now: dt.datetime) -> di
     }
 
 
-def _eta(shipment: Shipment, now: dt.datetime) -> dict[str, Any] | None:
+def _eta(shipment: Shipment | Parcel, now: dt.datetime) -> dict[str, Any] | None:
     """An interval that has passed predicts nothing any more."""
     if shipment.eta_latest is None or shipment.eta_latest < now:
         return None
@@ -261,7 +281,7 @@ def _eta(shipment: Shipment, now: dt.datetime) -> dict[str, Any] | None:
     }
 
 
-def _open_alerts(orders: Iterable[Order], shipments: Mapping[int, Sequence[Shipment]]) -> Mapping[int, list[Alert]]:
+def _open_alerts(orders: Iterable[Order], shipment_ids: Mapping[int, Iterable[int]]) -> Mapping[int, list[Alert]]:
     """Return each order's open alerts that the buyer is told of, its boxes' included, oldest first.
 
     They are looked up by the unique key that every open alert has, so that no list of alerts is ever read through.
@@ -270,9 +290,9 @@ def _open_alerts(orders: Iterable[Order], shipments: Mapping[int, Sequence[Shipm
     for order in orders:
         for kind in _TOLD_OF_ORDER:
             concerned[alerting.open_key(kind, order.order_no)].append(order.pk)
-        for shipment in shipments[order.pk]:
+        for shipment_id in shipment_ids[order.pk]:
             for kind in _TOLD_OF_PARCEL:
-                concerned[alerting.open_key(kind, problems.subject(shipment))].append(order.pk)
+                concerned[alerting.open_key(kind, problems.subject_of(shipment_id))].append(order.pk)
     found: dict[int, list[Alert]] = defaultdict(list)
     rows = Alert.objects.filter(open_key__in=list(concerned)).only("kind", "open_key", "opened_at")
     for alert in sorted(rows, key=lambda alert: (alert.opened_at, alert.pk)):

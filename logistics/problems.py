@@ -27,7 +27,11 @@ ALL_KINDS = (*dict.fromkeys(BY_STATUS.values()), *SILENCE, K.LOCKER_WAITING, K.E
 
 def subject(shipment: Shipment) -> str:
     """Return what a shipment's alerts are about, in the words of `Alert.subject`."""
-    return f"shipment:{shipment.pk}"
+    return subject_of(shipment.pk)
+
+
+def subject_of(shipment_id: int) -> str:
+    return f"shipment:{shipment_id}"
 
 
 def review(shipment: Shipment, derived: Derived, orders: Sequence[Order], *, heard: bool) -> None:
