@@ -107,7 +107,7 @@ class MerchantKeyAdmin(BaseAdmin[MerchantKey]):
 
     form = MerchantKeyForm
     list_display = ("key_id", "name", "scope_names", "active", "rotating", "created_at")
-    actions = ("rotate", "switch_off")
+    actions = ("rotate", "end_previous", "switch_off")
 
     def has_delete_permission(self, request: HttpRequest, obj: MerchantKey | None = None) -> bool:
         return False
@@ -145,6 +145,14 @@ class MerchantKeyAdmin(BaseAdmin[MerchantKey]):
         rotated = [(key, merchant_keys.rotate(key)) for key in queryset]
         record_act(request, "merchantkey.rotated", details={"keys": [key.key_id for key, _ in rotated]})
         return self._show_secrets(request, "商户密钥已轮换", rotated)
+
+    @admin.action(description="立即作废旧密钥（不等过渡期结束）", permissions=["change"])
+    def end_previous(self, request: HttpRequest, queryset: QuerySet[MerchantKey]) -> None:
+        keys = list(queryset)
+        for key in keys:
+            merchant_keys.revoke_previous(key)
+        record_act(request, "merchantkey.previous_ended", details={"keys": [key.key_id for key in keys]})
+        self.message_user(request, f"已作废 {len(keys)} 个密钥的旧密钥。", messages.WARNING)
 
     @admin.action(description="停用所选密钥", permissions=["change"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[MerchantKey]) -> None:

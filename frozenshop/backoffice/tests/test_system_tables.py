@@ -52,6 +52,15 @@ def test_a_rotated_key_has_two_live_secrets(lead):
     assert former not in shown
 
 
+def test_a_former_secret_is_ended_at_once_and_recorded(lead):
+    key, _ = merchant_keys.issue("商城", [])
+    newest = merchant_keys.rotate(key)
+    run(lead, KEYS, "end_previous", key)
+    key.refresh_from_db()
+    assert merchant_keys.live_secrets(key) == [newest]
+    assert AuditEntry.objects.get(action="merchantkey.previous_ended").details == {"keys": [key.key_id]}
+
+
 def test_a_key_is_switched_off_and_recorded(lead):
     key, _ = merchant_keys.issue("商城", [])
     run(lead, KEYS, "switch_off", key)
