@@ -28,6 +28,11 @@ _defaults = {
 for _name, _value in _defaults.items():
     os.environ.setdefault(_name, _value)
 
+if (_redis := os.environ.get("REDIS_URL")) and (_worker := os.environ.get("PYTEST_XDIST_WORKER")):
+    # A database for each worker, and for the processes that it starts: clearing the cache empties all of it.
+    _url, _, _number = os.environ.setdefault("SHARED_REDIS_URL", _redis).rpartition("/")
+    os.environ["REDIS_URL"] = f"{_url}/{int(_number) + int(_worker.removeprefix('gw'))}"
+
 from frozenshop.settings import *  # noqa: E402, F403
 from frozenshop.settings import DATABASES  # noqa: E402
 
