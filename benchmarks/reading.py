@@ -114,10 +114,11 @@ JOIN logistics_carrier c ON c.id = s.carrier_id WHERE l.order_id IN %s AND s.voi
 
 def lists(api: Api) -> None:
     cursors = [""]
-    for _ in range(999):
+    for _ in range(1000):
         if not (following := api.get(f"/api/orders?limit={PAGE}&cursor={cursors[-1]}")["next"]):
             break
         cursors.append(following)
+    cursors = cursors[:-1] or cursors  # the last page may not be a full one
     last = OrderAccess.objects.filter(customer=api.customer).order_by("-placed_at", "-order_id")[
         (len(cursors) - 1) * PAGE
     ]
