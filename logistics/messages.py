@@ -28,26 +28,26 @@ LONGEST_NAMED, MANY_MISSING = 450, "很多运单没有登记"
 Kind, Outcome = ProviderMessage.Kind, ProviderMessage.Outcome
 
 
-def receive(provider: str, body: bytes) -> Reply:
+def receive(provider: str, body: bytes, secret: str = "") -> Reply:
     """Take a push and return what its sender must be answered, whatever was sent.
 
     2xx: kept (or known already); 401: not signed by the provider, nothing kept; 400: unreadable, kept if it was signed;
-    503: could not be kept, to be sent again.
+    503: could not be kept, to be sent again. `secret` is the last part of the path, where the provider has one there.
     """
     channel = get_provider(provider)
     try:
-        channel.authenticate(body)
+        channel.authenticate(body, secret)
         keep_push(provider, body)
     except Forged:
         logger.warning("push.forged", provider=provider)
-        return channel.refused("签名不符", status=401)
+        return channel.refused(body, "签名不符", status=401)
     except Unreadable as error:
         logger.warning("push.unreadable", provider=provider)
-        return channel.refused(str(error), status=400)
+        return channel.refused(body, str(error), status=400)
     except DatabaseError:
         logger.exception("push.not_kept", provider=provider)
-        return channel.refused("暂时无法保存，请稍后重试", status=503)
-    return channel.accepted()
+        return channel.refused(body, "暂时无法保存，请稍后重试", status=503)
+    return channel.accepted(body)
 
 
 def keep_push(provider: str, body: bytes) -> ProviderMessage:

@@ -36,8 +36,31 @@ class Provider(models.TextChoices):
     MANUAL = "manual", "人工"
 
 
+class Reason(models.TextChoices):
+    """Why a parcel is where it is, as far as the carrier says so (closed list). Empty: nothing special."""
+
+    LOCKER = "locker", "驿站或快递柜"
+    UNREACHABLE = "unreachable", "联系不上收件人"
+    REFUSED = "refused", "拒收"
+    DAMAGED = "damaged", "破损"
+    WRONG_ADDRESS = "wrong_address", "地址有误"
+    WRONG_PHONE = "wrong_phone", "电话有误"
+    MISSORTED = "missorted", "错分"
+    OUT_OF_AREA = "out_of_area", "超区"
+    RETAINED = "retained", "滞留"
+    DELAYED = "delayed", "延误"
+    WEATHER = "weather", "天气或管制"
+    REDIRECTED = "redirected", "改址"
+    INTERCEPTED = "intercepted", "拦截"
+    LOST = "lost", "遗失"
+    CANCELLED = "cancelled", "取消发货"
+
+
 class Carrier(models.Model):
-    """`code` is ours and stable for ever; every provider's own code stands beside it."""
+    """`code` is ours and stable for ever; every provider's own code stands beside it.
+
+    `providers` names who is asked, the first choice first; empty: every one that knows it, in the program's order.
+    """
 
     code = KeyField("编码", max_length=40, unique=True)
     name = models.CharField("名称", max_length=60)
@@ -50,6 +73,7 @@ class Carrier(models.Model):
     wechat_code = KeyField("微信编码", max_length=40, blank=True)
     needs_phone_tail = models.JSONField("需要手机尾号的服务商", default=list, blank=True)
     cold_chain = KeyField("冷链", max_length=20, blank=True)
+    providers = models.JSONField("轨迹服务商顺序", default=list, blank=True)
     enabled = models.BooleanField("启用", default=True)
 
     class Meta:
@@ -64,7 +88,8 @@ class Shipment(models.Model):
 
     `temperature_class` is the most delicate of what travels in it. `in_transit_at`, `delivered_at` and `returned_at`
     are the first reports of that step, `picked_up_at` the first scan of any kind. `stale_after` is the next look at
-    its silence, `stale_since` is set while it is silent for too long.
+    its silence, `stale_since` is set while it is silent for too long. `origin` and `destination` are its lane (省市).
+    `late_probability` is of missing the order's promise; `delayed_since` is set from a delay notice to its recovery.
     """
 
     carrier = models.ForeignKey(Carrier, models.PROTECT, verbose_name="承运商", related_name="shipments")
@@ -90,10 +115,20 @@ class Shipment(models.Model):
     voided_at = models.DateTimeField("作废时间", null=True, blank=True)
     void_reason = models.CharField("作废原因", max_length=200, blank=True)
 
+    reason = KeyField("原因", max_length=20, choices=Reason.choices, blank=True)
+    origin = models.CharField("始发地", max_length=60, blank=True)
+    destination = models.CharField("目的地", max_length=60, blank=True)
+
     eta_earliest = models.DateTimeField("预计最早", null=True, blank=True)
+    eta_likely = models.DateTimeField("预计", null=True, blank=True)
     eta_latest = models.DateTimeField("预计最晚", null=True, blank=True)
     eta_confidence = models.FloatField("预计可信度", null=True, blank=True)
     eta_basis = KeyField("预计依据", max_length=20, blank=True)
+    eta_explanation = models.CharField("预计说明", max_length=120, blank=True)
+    late_probability = models.FloatField("误期概率", null=True, blank=True)
+    delayed_since = models.DateTimeField("延误起", null=True, blank=True)
+    provider_eta_at = models.DateTimeField("服务商预计", null=True, blank=True)
+    provider_eta_by = KeyField("服务商预计来源", max_length=12, choices=Provider.choices, blank=True)
 
     next_poll_at = models.DateTimeField("下次查询", null=True, blank=True)
     checked_at = models.DateTimeField("最近查询", null=True, blank=True)
@@ -156,7 +191,8 @@ class TrackingEvent(models.Model):
 
     `key` is a digest of what was reported, so that a repeat is the same row.
     `overall` rows keep a provider's overall state (快递鸟's State/StateEx), which is a report like any other
-    but is not shown as a scan.
+    but is not shown as a scan. `repeat` marks a scan that another provider told already, in its own words.
+    What was reported stays for ever; `status` and `reason` are our reading of it, which a person may correct.
     """
 
     shipment = models.ForeignKey(Shipment, models.CASCADE, related_name="events")
@@ -164,8 +200,10 @@ class TrackingEvent(models.Model):
     provider = KeyField("服务商", max_length=12, choices=Provider.choices)
     overall = models.BooleanField("总状态", default=False)
     weak = models.BooleanField("仅供参考", default=False)
+    repeat = models.BooleanField("其他服务商已报", default=False)
     status = KeyField("物流状态", max_length=20, choices=ShipmentStatus.choices)
     code = KeyField("服务商状态码", max_length=20, blank=True)
+    reason = KeyField("原因", max_length=20, choices=Reason.choices, blank=True)
     occurred_at = models.DateTimeField("发生时间")
     recorded_at = models.DateTimeField("记录时间", default=timezone.now)
     text = models.CharField("描述", max_length=500, blank=True)
@@ -237,7 +275,7 @@ class ProviderCall(models.Model):
 
 
 class ProviderState(models.Model):
-    """Circuit breaker and daily budget of one provider (one row each)."""
+    """Circuit breaker, pace, price and daily budget of one provider (one row each). `price_fen`: of one query."""
 
     provider = KeyField("服务商", max_length=12, choices=Provider.choices, unique=True)
     failures = models.PositiveIntegerField("连续失败", default=0)
@@ -246,6 +284,8 @@ class ProviderState(models.Model):
     budget_on = models.DateField("计数日期", null=True, blank=True)
     calls_today = models.PositiveIntegerField("当日调用", default=0)
     daily_budget = models.PositiveIntegerField("每日上限", default=3000)
+    calls_per_minute = models.PositiveIntegerField("每分钟上限", default=600)
+    price_fen = models.DecimalField("每次费用（分）", max_digits=8, decimal_places=2, default=0)
 
     class Meta:
         verbose_name = verbose_name_plural = "服务商状态"
@@ -254,8 +294,42 @@ class ProviderState(models.Model):
         return self.provider
 
 
+class ProviderUsage(models.Model):
+    """What one provider was asked in one day (Shanghai's), and what it cost."""
+
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices)
+    used_on = models.DateField("日期")
+    operation = KeyField("操作", max_length=20)
+    calls = models.PositiveIntegerField("调用", default=0)
+    failures = models.PositiveIntegerField("失败", default=0)
+    cost_fen = models.DecimalField("费用（分）", max_digits=12, decimal_places=2, default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "服务商用量"
+        constraints = [models.UniqueConstraint(fields=["provider", "used_on", "operation"], name="provider_usage_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.used_on} {self.operation}"
+
+
+class Subscription(models.Model):
+    """One promise of a provider to push what happens to a parcel. `ended_at`: it stopped, for `detail`."""
+
+    shipment = models.ForeignKey(Shipment, models.CASCADE, related_name="subscriptions")
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices)
+    subscribed_at = models.DateTimeField("订阅时间", default=timezone.now)
+    ended_at = models.DateTimeField("结束时间", null=True, blank=True)
+    detail = models.CharField("说明", max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "轨迹订阅"
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.shipment_id}"
+
+
 class UnknownCode(models.Model):
-    """A provider's code that we have no word for, counted for staff."""
+    """A provider's code that we have no word for, counted for staff; `mapped_status` is the word a person chose."""
 
     provider = KeyField("服务商", max_length=12, choices=Provider.choices)
     code = KeyField("状态码", max_length=20)
@@ -263,6 +337,10 @@ class UnknownCode(models.Model):
     sample = models.CharField("示例", max_length=200, blank=True)
     first_seen_at = models.DateTimeField("首次出现", default=timezone.now)
     last_seen_at = models.DateTimeField("最近出现", default=timezone.now)
+    mapped_status = KeyField("对应状态", max_length=20, choices=ShipmentStatus.choices, blank=True)
+    mapped_reason = KeyField("对应原因", max_length=20, choices=Reason.choices, blank=True)
+    mapped_at = models.DateTimeField("对应时间", null=True, blank=True)
+    mapped_by = KeyField("对应人", max_length=150, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "未知状态码"
@@ -270,3 +348,69 @@ class UnknownCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.code}"
+
+
+class UnreadText(models.Model):
+    """A wording that came without a code and that our reading abstained from, or that a person corrected.
+
+    `shape` is the text without names, numbers and places; `status` is empty until a person has decided.
+    """
+
+    carrier_code = KeyField("承运商编码", max_length=40, blank=True)
+    digest = KeyField(max_length=64)
+    shape = models.CharField("句式", max_length=300)
+    sample = models.CharField("示例", max_length=300, blank=True)
+    count = models.PositiveIntegerField("次数", default=0)
+    first_seen_at = models.DateTimeField("首次出现", default=timezone.now)
+    last_seen_at = models.DateTimeField("最近出现", default=timezone.now)
+    status = KeyField("对应状态", max_length=20, choices=ShipmentStatus.choices, blank=True)
+    reason = KeyField("对应原因", max_length=20, choices=Reason.choices, blank=True)
+    decided_at = models.DateTimeField("判定时间", null=True, blank=True)
+    decided_by = KeyField("判定人", max_length=150, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "未识别的轨迹文字"
+        constraints = [models.UniqueConstraint(fields=["carrier_code", "digest"], name="unread_text_once")]
+        indexes = [models.Index(fields=["status", "count", "id"], name="unread_text_queue")]
+
+    def __str__(self) -> str:
+        return self.shape[:40]
+
+
+class TransitModel(models.Model):
+    """What was learnt of transit times and of gaps between scans; the newest one that is `active` is used.
+
+    `body` holds the tables, `score` how it did on the weeks it was calibrated with.
+    """
+
+    fitted_at = models.DateTimeField("学习时间", default=timezone.now)
+    since_at = models.DateTimeField("数据起")
+    until_at = models.DateTimeField("数据止")
+    parcels = models.PositiveIntegerField("运单数", default=0)
+    body = models.JSONField("内容", default=dict)
+    score = models.JSONField("得分", default=dict, blank=True)
+    active = models.BooleanField("使用中", default=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "时效模型"
+        indexes = [models.Index(fields=["active", "id"], name="transit_model_active")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+class DriverLink(models.Model):
+    """A link by which the driver of one shipment reports its steps; only the digest of its secret is kept."""
+
+    shipment = models.ForeignKey(Shipment, models.CASCADE, related_name="driver_links")
+    digest = KeyField(max_length=64, unique=True)
+    created_at = models.DateTimeField("创建时间", default=timezone.now)
+    created_by = KeyField("创建人", max_length=150)
+    expires_at = models.DateTimeField("有效至")
+    revoked_at = models.DateTimeField("失效时间", null=True, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "司机链接"
+
+    def __str__(self) -> str:
+        return f"{self.shipment_id} #{self.pk}"

@@ -52,6 +52,18 @@ KINDS: Mapping[AlertKind, Kind] = MappingProxyType(
         AlertKind.LOST_CONTACT: Kind(_H, _hours(8), "很久没有收到包裹的物流消息，我们正在查找，您可联系客服了解进展。"),
         AlertKind.PROVIDER_TROUBLE: Kind(_N, _hours(8)),
         AlertKind.ORDER_CHANGED_AFTER_SHIPPING: Kind(_H, _hours(2)),
+        AlertKind.NO_PICKUP: Kind(_H, _hours(4), "包裹已交给快递公司，正在等待揽收，我们已在催促。"),
+        AlertKind.LATE_ETA: Kind(_N, _hours(8), "包裹比预计的时间晚了，我们正在跟进。"),
+        AlertKind.LATE_PROMISE: Kind(_H, _hours(4), "包裹可能晚于承诺的时间送达，我们正在向快递公司催促。"),
+        AlertKind.OUT_TOO_LONG: Kind(_U, _hours(2), "包裹派送的时间比平时长，我们正在联系快递员。"),
+        AlertKind.UNREACHABLE: Kind(_U, _hours(2), "快递员联系不上您，请保持电话畅通，或主动联系快递员。"),
+        AlertKind.WRONG_ADDRESS: Kind(_U, _hours(2), "收货地址或电话可能有误，请联系客服核对。"),
+        AlertKind.REFUSED: Kind(_H, _hours(4), "包裹显示拒收，如非您本人操作，请联系客服。"),
+        AlertKind.DAMAGED: Kind(_U, _hours(2), "包裹在运输中可能受损，我们会与您联系补发或退款。"),
+        AlertKind.MISSORTED: Kind(_H, _hours(4), "包裹发错了方向，快递公司正在转回，我们会继续跟进。"),
+        AlertKind.LOST: Kind(_U, _hours(4), "很久没有收到包裹的消息，我们正在查找，您可联系客服了解进展。"),
+        AlertKind.WRONG_NUMBER: Kind(_H, _hours(2)),
+        AlertKind.INCIDENT: Kind(_H, _hours(4)),
     }
 )
 

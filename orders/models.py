@@ -243,10 +243,39 @@ class AlertKind(models.TextChoices):
     LOST_CONTACT = "lost_contact", "长期无轨迹"
     PROVIDER_TROUBLE = "provider_trouble", "轨迹服务商异常"
     ORDER_CHANGED_AFTER_SHIPPING = "order_changed_after_shipping", "发货后改单"
+    NO_PICKUP = "no_pickup", "发货后未揽收"
+    LATE_ETA = "late_eta", "晚于预计"
+    LATE_PROMISE = "late_promise", "将误承诺时效"
+    OUT_TOO_LONG = "out_too_long", "派送过久"
+    UNREACHABLE = "unreachable", "联系不上收件人"
+    WRONG_ADDRESS = "wrong_address", "地址或电话有误"
+    REFUSED = "refused", "拒收"
+    DAMAGED = "damaged", "破损"
+    MISSORTED = "missorted", "错分"
+    LOST = "lost", "疑似丢失"
+    WRONG_NUMBER = "wrong_number", "疑似单号填错"
+    INCIDENT = "incident", "区域性停滞"
+
+
+class AlertOutcome(models.TextChoices):
+    """How an alert ended, for the statistics of causes."""
+
+    RECOVERED = "recovered", "自行恢复"
+    CARRIER = "carrier", "承运商处理"
+    BUYER = "buyer", "联系买家解决"
+    RESENT = "resent", "重新发货"
+    REFUNDED = "refunded", "退款或赔付"
+    CORRECTED = "corrected", "更正资料"
+    FALSE_ALARM = "false_alarm", "误报"
+    OTHER = "other", "其他"
 
 
 class Alert(models.Model):
-    """Something a person must look at. At most one is open per kind and subject (`open_key`, null once resolved)."""
+    """Something a person must look at. At most one is open per kind and subject (`open_key`, null once resolved).
+
+    `occurred_at` is when the trouble began, `opened_at` when we noticed. One that belongs to an `incident` is worked on
+    there.
+    """
 
     kind = KeyField("类型", max_length=32, choices=AlertKind.choices)
     subject = KeyField("对象", max_length=150)
@@ -254,6 +283,10 @@ class Alert(models.Model):
     open_key = KeyField(max_length=190, null=True, blank=True, unique=True)
     severity = KeyField("级别", max_length=10, choices=AlertSeverity.choices)
     detail = models.CharField("说明", max_length=500, blank=True)
+    incident = models.ForeignKey(
+        "self", models.SET_NULL, verbose_name="所属事件", null=True, blank=True, related_name="members"
+    )
+    occurred_at = models.DateTimeField("发生时间", null=True, blank=True)
     opened_at = models.DateTimeField("出现时间", default=timezone.now)
     due_at = models.DateTimeField("处理期限")
     owner = models.ForeignKey(
@@ -263,6 +296,7 @@ class Alert(models.Model):
     resolved_at = models.DateTimeField("解决时间", null=True, blank=True)
     resolved_by = KeyField("解决者", max_length=150, blank=True)
     resolution = models.CharField("处理结果", max_length=500, blank=True)
+    outcome = KeyField("结果分类", max_length=20, choices=AlertOutcome.choices, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "异常预警"

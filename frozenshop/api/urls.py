@@ -45,6 +45,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("merchant/orders/<any:order_no>/shipments", merchant.OrderShipmentsView.as_view()),
     path("merchant/orders/<any:order_no>/shipments/<any:waybill_no>/void", merchant.ShipmentVoidView.as_view()),
     path("merchant/orders/<any:order_no>", merchant.OrderView.as_view()),
-    path("callbacks/kdniao", callbacks.kdniao),
+    path("callbacks/kdniao", callbacks.push, {"provider": "kdniao"}),
     re_path(r"^(?:api|merchant|callbacks)/", unknown),
 ]

@@ -4,7 +4,7 @@ A provider is one module with the functions of `TrackingProvider`, and one line 
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol, cast
@@ -23,22 +23,33 @@ MAX_PUSH_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One waybill to ask about. `carrier_code` is the provider's; `phone_tail` the last four digits, where wanted."""
+    """One waybill to ask about. `carrier_code` is the provider's; `phone_tail` the last four digits, where wanted.
+
+    `origin` and `destination` are its lane (省市), empty where not known. `callback_url` is where pushes about this one
+    waybill are to go, for providers that are told so with each subscription.
+    """
 
     carrier_code: str
     waybill_no: str
     phone_tail: str = ""
+    origin: str = ""
+    destination: str = ""
+    callback_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """One scan. `code` is the provider's own, empty where it gives none (then `status` is unknown)."""
+    """One scan. `code` is the provider's own, empty where it gives none (then `status` is unknown).
+
+    `reason`: why, where the code says so (a value of `Reason`).
+    """
 
     status: ShipmentStatus
     occurred_at: dt.datetime
     text: str
     location: str = ""
     code: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,8 @@ class ProviderReport:
 
     `found` is false where the provider knows nothing yet; `reason` is its own sentence. `unknown_codes` pairs each
     code that we have no word for with a sample text; `notes` says what could not be read; `raw` is the answer as it
-    came, to be kept.
+    came, to be kept. `corrected_carrier_code`: the provider found that another carrier has this number.
+    `pushes_ended`: it will push no more, for this reason. `arrival_at`: its own opinion of the arrival.
     """
 
     waybill_no: str
@@ -72,6 +84,9 @@ class ProviderReport:
     reason: str = ""
     unknown_codes: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    corrected_carrier_code: str = ""
+    pushes_ended: str = ""
+    arrival_at: dt.datetime | None = None
     raw: bytes = field(default=b"", repr=False, compare=False)
 
 
@@ -135,8 +150,11 @@ class TrackingProvider(Protocol):
     def subscribe(self, question: Question, *, timeout: float = 5.0) -> None:
         """Ask to be told by push. Repeatable. Raises ProviderError."""
 
-    def authenticate(self, body: bytes) -> None:
-        """Check a push's signature in constant time. Raises Forged, or Unreadable where nothing can be checked."""
+    def authenticate(self, body: bytes, secret: str = "") -> None:
+        """Check a push's signature in constant time. Raises Forged, or Unreadable where nothing can be checked.
+
+        `secret` is the last part of the callback's path, for providers that have one there.
+        """
 
     def parse(self, body: bytes, received_at: dt.datetime | None = None) -> tuple[ProviderReport, ...]:
         """Return what an authentic push reports, one report per waybill; none for one of no interest.
@@ -145,11 +163,22 @@ class TrackingProvider(Protocol):
         Raises Unreadable. Does not look at the signature, so that a kept push stays readable after a change of keys.
         """
 
-    def accepted(self) -> Reply:
-        """Return the answer that stops the sender from repeating a push."""
+    def accepted(self, body: bytes) -> Reply:
+        """Return the answer that stops the sender from repeating this push."""
 
-    def refused(self, reason: str, *, status: int) -> Reply:
+    def refused(self, body: bytes, reason: str, *, status: int) -> Reply:
         """Return the answer to a forged (401), unreadable (400) or presently impossible (503) push."""
+
+
+class BatchProvider(TrackingProvider, Protocol):
+    """A provider that answers about several waybills in one call. `BATCH` is how many at most."""
+
+    BATCH: int
+
+    def query_many(
+        self, questions: Sequence[Question], *, timeout: float = 5.0
+    ) -> Mapping[str, "ProviderReport | ProviderError"]:
+        """Ask about several waybills at once; return an outcome for each waybill_no. Raises ProviderError for all."""
 
 
 def get_provider(name: str) -> TrackingProvider:

@@ -165,7 +165,7 @@ def _keys() -> list[str]:
 # --- pushes ---------------------------------------------------------------------------------------
 
 
-def authenticate(body: bytes) -> None:
+def authenticate(body: bytes, secret: str = "") -> None:
     fields = _fields(body)
     given = unquote(fields["DataSign"]).strip().encode("utf-8", "surrogatepass")
     texts = {fields["RequestData"], _json_text(fields["RequestData"])}
@@ -189,11 +189,11 @@ def parse(body: bytes, received_at: dt.datetime | None = None) -> tuple[Provider
     return _reports(message["Data"], said_at, notes)
 
 
-def accepted() -> Reply:
+def accepted(body: bytes) -> Reply:
     return _reply(200, reason="")
 
 
-def refused(reason: str, *, status: int) -> Reply:
+def refused(body: bytes, reason: str, *, status: int) -> Reply:
     return _reply(status, reason=reason)
 
 

@@ -303,13 +303,13 @@ def test_what_no_database_can_store_is_cleaned():
 
 @time_machine.travel("2026-11-22T12:00:01+08:00", tick=False)
 def test_a_push_is_answered_exactly_as_documented():
-    reply = kdniao.accepted()
+    reply = kdniao.accepted(b"")
     assert (reply.status, json.loads(reply.body)) == (200, fixture("push_101_basic")["expected_response"])
 
 
 @time_machine.travel("2026-11-22T12:00:01+08:00", tick=False)
 def test_a_refusal_has_the_documented_form():
-    reply = kdniao.refused("db busy", status=503)
+    reply = kdniao.refused(b"", "db busy", status=503)
     expected = fixture("push_102_failed_query")["merchant_error_response"]
     assert (reply.status, json.loads(reply.body)) == (503, expected)
 

@@ -9,7 +9,8 @@ from logistics import messages
 
 
 @csrf_exempt
-def kdniao(request: HttpRequest) -> HttpResponse:
+def push(request: HttpRequest, provider: str, secret: str = "") -> HttpResponse:
+    """Take in a provider's push. `secret` is the last part of the path, for those that sign by address."""
     if request.method != "POST":
         response = problem_response(MethodNotAllowed())
         response["Allow"] = "POST"
@@ -18,5 +19,5 @@ def kdniao(request: HttpRequest) -> HttpResponse:
         check_length(request, CALLBACK_BYTES)
     except TooLarge as problem:
         return problem_response(problem)
-    reply = messages.receive("kdniao", request.body)
+    reply = messages.receive(provider, request.body, secret)
     return HttpResponse(reply.body, status=reply.status, content_type=reply.content_type)
