@@ -58,10 +58,13 @@ def answers(service: str) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _calendar_is_read_anew() -> Iterator[None]:
-    """What a test writes into the shop's calendar counts at once, and not for the next test."""
+def _calendar_and_learnt_are_read_anew() -> Iterator[None]:
+    """What a test writes into the shop's calendar or learns counts at once, and not for the next test."""
     from frozenshop.kernel import calendar
+    from logistics.learning import learnt
 
     calendar.forget()
+    learnt.forget()
     yield
     calendar.forget()
+    learnt.forget()
