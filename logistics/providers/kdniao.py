@@ -9,7 +9,6 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_plus
@@ -18,6 +17,7 @@ from django.conf import settings
 
 from frozenshop.kernel import clock, http, strict_json
 from logistics.models import ShipmentStatus
+from logistics.providers import reading
 from logistics.providers.base import (
     MAX_PUSH_BYTES,
     Candidate,
@@ -58,12 +58,6 @@ REASONS: Mapping[str, tuple[bool, Concerns]] = {
     "频繁": (False, Concerns.ACCOUNT),
     "繁忙": (False, Concerns.ACCOUNT),
 }
-
-# `2026-11-22 06:10:00`, and as seen: slashes, no seconds, no blank before the hour.
-_ACCEPT_TIME = re.compile(
-    r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[ T]*(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?:\.\d+)?", re.ASCII
-)
-_UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 def configured() -> bool:
@@ -108,9 +102,9 @@ def recognise(waybill_no: str, *, timeout: float = 5.0) -> tuple[Candidate, ...]
     if not answer.get("Success") and not isinstance(shippers, list):
         _raise_unless_nothing_known(answer)
     return tuple(
-        Candidate(_text(shipper.get("ShipperCode")), _text(shipper.get("ShipperName")))
-        for shipper in _mappings(shippers)
-        if _text(shipper.get("ShipperCode"))
+        Candidate(reading.text(shipper.get("ShipperCode")), reading.text(shipper.get("ShipperName")))
+        for shipper in reading.mappings(shippers)
+        if reading.text(shipper.get("ShipperCode"))
     )
 
 
@@ -148,7 +142,7 @@ def _call(path: str, request_type: str, data: Mapping[str, str], *, timeout: flo
 
 def _raise_unless_nothing_known(answer: Mapping[str, Any]) -> None:
     """Return where a failure only means "no scans yet" (older answers give no reason at all)."""
-    reason = _text(answer.get("Reason"))
+    reason = reading.text(answer.get("Reason"))
     if not reason or any(part in reason for part in NOTHING_KNOWN):
         return
     for key in _keys():
@@ -185,7 +179,7 @@ def parse(body: bytes, received_at: dt.datetime | None = None) -> tuple[Provider
     if not isinstance(message, dict) or not isinstance(message.get("Data"), list):
         raise Unreadable("RequestData 中没有 Data")
     received_at = received_at or clock.now()
-    said_at = min(_instant(message.get("PushTime")) or received_at, received_at)
+    said_at = min(reading.wall_clock(message.get("PushTime")) or received_at, received_at)
     return _reports(message["Data"], said_at, notes)
 
 
@@ -215,7 +209,7 @@ def _fields(body: bytes) -> dict[str, str]:
         text = body.decode()
         if text.lstrip().startswith("{"):
             envelope, _ = strict_json.load(text)
-            fields = {name: _scalar(value) for name, value in envelope.items()}
+            fields = {name: reading.scalar(value) for name, value in envelope.items()}
         else:
             fields = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20))
     except ValueError as error:
@@ -237,23 +231,23 @@ def _json_text(request_data: str) -> str:
 
 def _reports(items: Iterable[Any], said_at: dt.datetime, notes: tuple[str, ...]) -> tuple[ProviderReport, ...]:
     """Return a report per readable item; one that can't be read doesn't hold up the others."""
-    readable = [item for item in _mappings(items) if 0 < len(_text(item.get("LogisticCode"))) <= 64]
+    readable = [item for item in reading.mappings(items) if 0 < len(reading.text(item.get("LogisticCode"))) <= 64]
     if not readable:
         raise Unreadable("Data 中没有可读的运单")
     return tuple(_report(item, said_at=said_at, notes=notes) for item in readable)
 
 
 def _report(item: Mapping[str, Any], *, said_at: dt.datetime, notes: tuple[str, ...] = ()) -> ProviderReport:
-    events, unreadable = _events(_mappings(item.get("Traces")))
+    events, unreadable = _events(reading.mappings(item.get("Traces")))
     overall = _overall(item, events[-1].occurred_at if events else said_at, has_events=bool(events))
     told = [(event.code, event.text) for event in events] + ([(overall.code, "")] if overall else [])
     return ProviderReport(
-        waybill_no=_text(item.get("LogisticCode")),
-        carrier_code=_text(item.get("ShipperCode")),
+        waybill_no=reading.text(item.get("LogisticCode")),
+        carrier_code=reading.text(item.get("ShipperCode")),
         events=events,
         overall=overall,
         found=bool(events),
-        reason=_text(item.get("Reason"))[:200],
+        reason=reading.text(item.get("Reason"))[:200],
         unknown_codes=tuple({code: (code, text[:200]) for code, text in told if code and code not in CODES}.values()),
         notes=notes + unreadable,
     )
@@ -264,12 +258,12 @@ def _events(traces: Iterable[Mapping[str, Any]]) -> tuple[tuple[ProviderEvent, .
     events: dict[tuple[dt.datetime, str, str], ProviderEvent] = {}
     notes = []
     for trace in traces:
-        occurred_at = _instant(trace.get("AcceptTime"))
+        occurred_at = reading.wall_clock(trace.get("AcceptTime"))
         if occurred_at is None:
-            notes.append(f"AcceptTime 无法识别：{_text(trace.get('AcceptTime'))[:40]}")
+            notes.append(f"AcceptTime 无法识别：{reading.text(trace.get('AcceptTime'))[:40]}")
             continue
-        text, code = _text(trace.get("AcceptStation")), _code(trace.get("Action"))
-        event = ProviderEvent(_status(code), occurred_at, text, _text(trace.get("Location"))[:100], code)
+        text, code = reading.text(trace.get("AcceptStation")), _code(trace.get("Action"))
+        event = ProviderEvent(_status(code), occurred_at, text, reading.text(trace.get("Location"))[:100], code)
         events.setdefault((occurred_at, text, code), event)
     return tuple(sorted(events.values(), key=lambda event: event.occurred_at)), tuple(notes)
 
@@ -281,38 +275,12 @@ def _overall(item: Mapping[str, Any], as_of: dt.datetime, *, has_events: bool) -
     status = _status(code)
     if not code or (status is ShipmentStatus.NO_TRACE and not has_events):
         return None
-    return Overall(status, code, as_of, weak=not exact, location=_text(item.get("Location"))[:100])
+    return Overall(status, code, as_of, weak=not exact, location=reading.text(item.get("Location"))[:100])
 
 
 def _status(code: str) -> ShipmentStatus:
     return CODES.get(code, ShipmentStatus.UNKNOWN)
 
 
-def _instant(value: Any) -> dt.datetime | None:
-    """Return the instant of a wall-clock time of Asia/Shanghai, the zone that all of 快递鸟's times are in."""
-    match = _ACCEPT_TIME.fullmatch(_text(value))
-    if match is None or int(match[1]) < 2000:
-        return None
-    try:
-        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-        local = dt.datetime(year, month, day, hour, minute, second, tzinfo=clock.SHANGHAI)
-    except ValueError:
-        return None
-    return local.astimezone(dt.UTC)
-
-
 def _code(value: Any) -> str:
-    return _text(value)[:20]
-
-
-def _text(value: Any) -> str:
-    """Return a scalar as text that any database takes, stripped; empty for anything else."""
-    return _UNSTORABLE.sub(" ", _scalar(value)).strip()
-
-
-def _scalar(value: Any) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _mappings(values: Any) -> list[Mapping[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+    return reading.text(value)[:20]
