@@ -1,11 +1,22 @@
-"""The carrier codes that 快递鸟 knows, and which carrier a waybill looks like."""
+"""The carriers that parcels may travel with, what each service calls them, and which one a waybill looks like."""
 
 import csv
 import re
 from pathlib import Path
 
+SERVICES_WITH_CODES = ("kdniao", "kuaidi100", "cainiao")
+
 with (Path(__file__).parent / "carriers.csv").open(encoding="utf-8") as _file:
-    CARRIERS: dict[str, str] = {row["code"]: row["name"] for row in csv.DictReader(_file)}
+    _ROWS = list(csv.DictReader(_file))
+
+CARRIERS: dict[str, str] = {row["code"]: row["name"] for row in _ROWS}
+CODES: dict[str, dict[str, str]] = {
+    service: {row["code"]: row[service] for row in _ROWS if row[service]} for service in SERVICES_WITH_CODES
+}
+NAMES: dict[str, dict[str, str]] = {
+    service: {codes[row["code"]]: row["name"] for row in reversed(_ROWS) if row["code"] in codes}
+    for service, codes in CODES.items()
+}
 
 NEED_PHONE_TAIL = frozenset({"SF", "ZTO", "KYSY"})
 SHAPES = (

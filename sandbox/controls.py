@@ -1,19 +1,20 @@
 """The sandbox's own controls under `/_sim/`. A wrong input is refused with 400, naming the field."""
 
+import dataclasses
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sandbox.carriers import CARRIERS
 from sandbox.faults import KINDS, Fault
 from sandbox.instants import SHANGHAI, isoformat
 from sandbox.scenarios import SCENARIOS
-from sandbox.shipments import Shipment, sample_names, sample_payload
-from sandbox.world import PLANS, World
+from sandbox.services import SERVICES, VOICES
+from sandbox.shipments import Shipment, captured, sample_names
+from sandbox.world import World
 
-SERVICES = ("kdniao", "wechat")
-PROVIDERS = ("kdniao",)
+KNOWN = ("provider", "carrier_code", "scenario", "payload", "speed", "push", "consignee", "known_by")
 TEXTS = ("group", "phone_tail", "origin", "destination", "order_code", "callback")
 
 
@@ -55,6 +56,13 @@ def choice(asked: Mapping[str, Any], field: str, choices: Mapping[str, Any] | tu
     return value
 
 
+def several(asked: Mapping[str, Any], field: str, choices: Iterable[str]) -> list[str]:
+    value, named = asked.get(field, []), sorted(choices)
+    if not isinstance(value, list) or not all(isinstance(part, str) and part in named for part in value):
+        raise BadControl(field, "要填列表，可用：" + "、".join(named))
+    return value
+
+
 def known_fields(asked: Mapping[str, Any], *names: str) -> None:
     for field in asked:
         if field not in names:
@@ -90,21 +98,25 @@ def set_wechat(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"ip_allowed": allowed}
 
 
-def set_kdniao(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Which RequestTypes are paid for, and the manners of older accounts."""
-    known_fields(asked, "plans", "state_as_number", "old_no_trace")
-    manners = world.kdniao
-    plans = asked.get("plans", sorted(manners.plans))
-    if not isinstance(plans, list) or not all(isinstance(plan, str) and plan in PLANS for plan in plans):
-        raise BadControl("plans", "要填列表，可用：" + "、".join(sorted(PLANS)))
-    manners.state_as_number = flag(asked, "state_as_number", default=manners.state_as_number)
-    manners.old_no_trace = flag(asked, "old_no_trace", default=manners.old_no_trace)
-    manners.plans = frozenset(plans)
-    return {
-        "plans": sorted(plans),
-        "state_as_number": manners.state_as_number,
-        "old_no_trace": manners.old_no_trace,
-    }
+def set_manners(manners: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Set a service's manners by name, each after the kind of its present value; all or nothing."""
+    fields = {field.name: field for field in dataclasses.fields(manners)}
+    known_fields(asked, *fields)
+    found = {name: _manner(asked, fields[name], getattr(manners, name)) for name in asked}
+    for name, value in found.items():
+        setattr(manners, name, value)
+    return {name: sorted(v) if isinstance(v := getattr(manners, name), frozenset) else v for name in fields}
+
+
+def _manner(asked: Mapping[str, Any], field: dataclasses.Field[Any], known: Any) -> Any:
+    if isinstance(known, bool):
+        return flag(asked, field.name, default=known)
+    if isinstance(known, int | float):
+        least, most = field.metadata.get("least", 0), field.metadata.get("most", 1_000_000_000)
+        return type(known)(number(asked, field.name, default=known, least=least, most=most))
+    if isinstance(known, frozenset):
+        return frozenset(several(asked, field.name, field.metadata["choices"]))
+    return text(asked, field.name, default="")
 
 
 def add_fault(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,19 +150,20 @@ def clear_faults(world: World) -> dict[str, Any]:
 def put_shipment(world: World, waybill_no: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Start a scenario or serve a payload; a second PUT starts anew. A null counts as absent."""
     asked = {field: value for field, value in asked.items() if value is not None}
-    known_fields(asked, "provider", "carrier_code", "scenario", "payload", "speed", "push", "consignee", *TEXTS)
+    known_fields(asked, *KNOWN, *TEXTS)
     if not waybill_no.isprintable() or not 1 <= len(waybill_no) <= 64:
         raise BadControl("waybill_no", "要填 1–64 个字符的运单号")
     now = world.clock()
     shipment = Shipment(
         waybill_no=waybill_no,
-        provider=choice({"provider": "kdniao", **asked}, "provider", PROVIDERS),
+        provider=choice({"provider": _spoken_by(asked), **asked}, "provider", VOICES),
+        known_by=several(asked, "known_by", VOICES),
         carrier_code=choice(_named_by_payload(asked) | asked, "carrier_code", CARRIERS),
         started_at=now,
         pushed_until=now,
         speed=number(asked, "speed", default=1, least=0.001, most=10_000_000),
         push=flag(asked, "push", default=True),
-        **{field: text(asked, field, default="") for field in TEXTS},
+        **dict[str, Any]({field: text(asked, field, default="") for field in TEXTS}),
         **_consignee(asked),
     )
     _tell_what(shipment, asked)
@@ -168,9 +181,27 @@ def _tell_what(shipment: Shipment, asked: Mapping[str, Any]) -> None:
     else:
         shipment.scenario = choice(asked, "scenario", (*SCENARIOS, *sample_names()))
         if shipment.scenario not in SCENARIOS:
-            shipment.payload = sample_payload(shipment.scenario, shipment.waybill_no, shipment.carrier_code)
+            shipment.payload = _sample(shipment)
     if shipment.payload is not None:
         shipment.pushed_until = 0.0
+
+
+def _sample(shipment: Shipment) -> Any:
+    service = _service_of_sample(shipment.scenario)
+    tell = SERVICES[service].sample
+    if service != shipment.provider or tell is None:
+        raise BadControl("scenario", f"这是 {service} 的应答，provider 要填 {service}")
+    return tell(captured(shipment.scenario), shipment.waybill_no, shipment.carrier_code)
+
+
+def _service_of_sample(name: str) -> str:
+    return name.split("_")[0]
+
+
+def _spoken_by(asked: Mapping[str, Any]) -> str:
+    """A captured payload names its provider by itself."""
+    named = _service_of_sample(str(asked.get("scenario", "")))
+    return named if named in VOICES else "kdniao"
 
 
 def _named_by_payload(asked: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +210,7 @@ def _named_by_payload(asked: dict[str, Any]) -> dict[str, Any]:
     return {"carrier_code": code} if code else {}
 
 
-def _consignee(asked: Mapping[str, Any]) -> dict[str, str]:
+def _consignee(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Carriers' sentences quote names and numbers; these are the ones to quote."""
     found = asked.get("consignee", {})
     if not isinstance(found, dict):
@@ -196,6 +227,7 @@ def show(shipment: Shipment, now: float) -> dict[str, Any]:
     return {
         "waybill_no": shipment.waybill_no,
         "provider": shipment.provider,
+        "known_by": shipment.known_by,
         "carrier_code": shipment.carrier_code,
         "scenario": shipment.scenario or None,
         "title": scenario.title if scenario else "指定的应答",

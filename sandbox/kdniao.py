@@ -5,6 +5,7 @@ Wordings after "…" and those of the data errors are not published.
 """
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from sandbox.carriers import CARRIERS, NEED_PHONE_TAIL, recognise
+from sandbox.carriers import CODES, NAMES, NEED_PHONE_TAIL, recognise
 from sandbox.instants import wall_clock
 from sandbox.scenarios import Event
 from sandbox.shipments import Shipment
@@ -31,6 +32,18 @@ BAD_CARRIER = "无效的输入[【ShipperCode】不正确]"
 NO_PHONE_TAIL = "手机尾号不能为空"
 NO_WAYBILL = "无效的输入[【LogisticCode】不正确]"
 NO_TRACE = "暂无轨迹信息"
+
+
+PLANS = frozenset({"1002", "8001", "8002", "1008", "8008", "2002"})
+
+
+@dataclasses.dataclass
+class Manners:
+    """Paid plans, State as a number (older accounts), the older form of "no trace"."""
+
+    plans: frozenset[str] = dataclasses.field(default=PLANS, metadata={"choices": PLANS})
+    state_as_number: bool = False
+    old_no_trace: bool = False
 
 
 class Refused(Exception):
@@ -78,7 +91,7 @@ def _answer(world: World, path: str, form: Mapping[str, str]) -> Any:
 
 def _authenticate(world: World, path: str, kind: str, form: Mapping[str, str]) -> None:
     config = world.config
-    if kind not in SERVED[path] or kind not in world.kdniao.plans:
+    if kind not in SERVED[path] or kind not in world.own(Manners).plans:
         raise Refused(NO_PLAN)
     known = config.kdniao_api_key and form.get("EBusinessID") == config.kdniao_business_id
     data, signature = form.get("RequestData", ""), form.get("DataSign", "")
@@ -104,22 +117,23 @@ def _carrier(world: World, kind: str, asked: Mapping[str, str]) -> str:
         code = next(iter(_candidates(world, asked.get("logisticcode", ""))), "")
         if not code:
             raise Refused(BAD_CARRIER)
-    if code not in CARRIERS:
+    if code not in NAMES["kdniao"]:
         raise Refused(BAD_CARRIER)
     return code
 
 
 def _candidates(world: World, waybill_no: str) -> list[str]:
-    shipment = world.shipments.get(waybill_no)
-    first = [shipment.carrier_code] if shipment else []
+    shipment = world.known(waybill_no, "kdniao")
+    code = CODES["kdniao"].get(shipment.carrier_code) if shipment else None
+    first = [code] if code else []
     return first + [code for code in recognise(waybill_no) if code not in first]
 
 
 def _recognise(world: World, waybill_no: str) -> Any:
-    shipment = world.shipments.get(waybill_no)
+    shipment = world.known(waybill_no, "kdniao")
     if shipment and isinstance(shipment.payload, dict) and "Shippers" in shipment.payload:
         return shipment.payload
-    shippers = [{"ShipperCode": code, "ShipperName": CARRIERS[code]} for code in _candidates(world, waybill_no)]
+    shippers = [{"ShipperCode": code, "ShipperName": NAMES["kdniao"][code]} for code in _candidates(world, waybill_no)]
     return {
         "EBusinessID": world.config.kdniao_business_id,
         "LogisticCode": waybill_no,
@@ -130,8 +144,8 @@ def _recognise(world: World, waybill_no: str) -> Any:
 
 
 def _find(world: World, waybill_no: str, carrier_code: str, asked: Mapping[str, str]) -> Shipment | None:
-    shipment = world.shipments.get(waybill_no)
-    if shipment is None or shipment.carrier_code != carrier_code:
+    shipment = world.known(waybill_no, "kdniao")
+    if shipment is None or CODES["kdniao"].get(shipment.carrier_code) != carrier_code:
         return None
     if shipment.phone_tail and asked.get("customername") not in ("", None, shipment.phone_tail):
         return None
@@ -186,7 +200,7 @@ def tell(world: World, carrier_code: str, waybill_no: str, events: list[Event], 
         "ShipperCode": carrier_code,
         "LogisticCode": waybill_no,
     }
-    if not events and world.kdniao.old_no_trace:
+    if not events and world.own(Manners).old_no_trace:
         return {**head, "Success": False, "Reason": None, "Traces": []}
     number = state(events)
     fine = {"StateEx": events[-1].code, "Location": events[-1].location} if events else {"StateEx": "0"}
@@ -194,7 +208,7 @@ def tell(world: World, carrier_code: str, waybill_no: str, events: list[Event], 
         **head,
         "Success": True,
         "Reason": "" if events else NO_TRACE,
-        "State": number if world.kdniao.state_as_number else str(number),
+        "State": number if world.own(Manners).state_as_number else str(number),
         **({} if basic else fine),
         "Traces": [_trace(event, basic=basic) for event in events],
     }
@@ -212,3 +226,14 @@ def state(events: list[Event]) -> int:
 def _trace(event: Event, *, basic: bool) -> dict[str, Any]:
     trace = {"AcceptTime": wall_clock(event.at), "AcceptStation": event.text, "Remark": None}
     return trace if basic else {**trace, "Location": event.location, "Action": event.code}
+
+
+def sample(captured: Mapping[str, Any], waybill_no: str, carrier_code: str) -> Any:
+    """Return what a captured payload says of a parcel, under the waybill it is asked for."""
+    if "push" in captured:
+        found: dict[str, Any] = captured["push"]["RequestData_pretty"]
+        own = {item["LogisticCode"]: item for item in found["Data"]}
+        items = [own[waybill_no]] if waybill_no in own else found["Data"][:1]
+        return {**items[0], "LogisticCode": waybill_no, "ShipperCode": CODES["kdniao"].get(carrier_code, carrier_code)}
+    answer = captured.get("response") or captured.get("response_ok_SYNTHETIC") or captured["responses"][0]
+    return {**answer, "LogisticCode": waybill_no} if "LogisticCode" in answer else answer

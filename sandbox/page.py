@@ -20,9 +20,10 @@ STYLE = (
 HOW_TO = """POST /_sim/wechat/code {"openid","unionid"?}                → {"code"}
 POST /_sim/wechat/phone-code {"phone","country_code"?,"openid"?} → {"code"}
 PUT  /_sim/wechat {"ip_allowed"?,"tokens"?: "expired"|"revoked"}
-PUT  /_sim/kdniao {"plans"?,"state_as_number"?,"old_no_trace"?}
+PUT  /_sim/服务 {各服务的习惯，如 kdniao 的 "plans","state_as_number","old_no_trace"}
 PUT  /_sim/shipments/运单号 {"provider"?,"carrier_code","scenario" 或 "payload","speed"?,"push"?,
-                            "group"?,"phone_tail"?,"consignee"? {"name","phone"},"origin"?,"destination"?}
+                            "known_by"? [服务…],"group"?,"phone_tail"?,
+                            "consignee"? {"name","phone"},"origin"?,"destination"?}
 GET  /_sim/shipments · GET /_sim/shipments/运单号 · DELETE /_sim/shipments/运单号
 POST /_sim/faults {"service","kind","rate"?,"seconds"?,"latency_seconds"?} · GET · DELETE
 GET  /_sim/calls?service=&since="""

@@ -1,39 +1,32 @@
-"""快递鸟 tells the merchant: full traces each time, signed, again until the answer is right.
+"""Services tell the merchant: news as it comes, in each service's own voice, again until the answer is right.
 
-How often and how long the live service repeats is not published: 1, 5 and 30 minutes, compressed by the
-parcel's speed, are invented here. However high the speed, a merchant that is just starting is given 22 seconds.
+However high a parcel's speed, a merchant that is just starting is given the voice's least waits.
 """
 
 import dataclasses
 import json
 import random
-from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import quote, urlencode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode, urljoin
 
 import requests
 
 from sandbox.faults import PUSH_FAULTS, Fault
-from sandbox.instants import wall_clock
-from sandbox.kdniao import BASIC, sign, tell
 from sandbox.shipments import Shipment
 from sandbox.world import World
 
-CALLBACK = "/callbacks/kdniao"
-RETRY_AFTER_SECONDS = (60.0, 300.0, 1800.0)
-LEAST_RETRY_SECONDS = (2.0, 5.0, 15.0)
 LATE_SECONDS = 3600.0
-PATIENCE_SECONDS = 10.0
 BATCH = 3
 FORM = "application/x-www-form-urlencoded;charset=utf-8"
 
-Post = Callable[[str, bytes, Mapping[str, str]], tuple[int, str]]
+Post = Callable[[str, bytes, Mapping[str, str], float], tuple[int, str]]
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+def post(url: str, body: bytes, headers: Mapping[str, str], patience_seconds: float) -> tuple[int, str]:
     """Return status and text; 0 when nobody answered."""
     try:
-        response = requests.post(url, data=body, headers=dict(headers), timeout=PATIENCE_SECONDS, allow_redirects=False)
+        response = requests.post(url, data=body, headers=dict(headers), timeout=patience_seconds, allow_redirects=False)
     except requests.RequestException as error:
         return 0, type(error).__name__
     return response.status_code, response.text
@@ -41,8 +34,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
 
 @dataclasses.dataclass(frozen=True)
 class Push:
-    """News of some parcels as they stood at `as_of`, to be sent at `due`."""
+    """News of some parcels as they stood at `as_of`, to be sent at `due`; the first parcel's is the new one.
 
+    A voice that tells only what is new tells the event whose `at` is `as_of`. `encoding`: "twice_encoded" or
+    "raw_json", for voices that send forms.
+    """
+
+    service: str
     due: float
     as_of: float
     waybill_nos: tuple[str, ...]
@@ -51,11 +49,47 @@ class Push:
     encoding: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class Message:
+    """`path` at the merchant, or a whole URL where the service was told one. `fields`: for the log of calls."""
+
+    path: str
+    fields: Any
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Voice(Protocol):
+    """How one service pushes. A voice derives from this class; `news` may stay as it is."""
+
+    service: str
+    retry_after_seconds: tuple[float, ...]
+    least_retry_seconds: tuple[float, ...]
+    patience_seconds: float
+
+    def message(self, world: World, shipments: Sequence[Shipment], push: Push) -> Message | None:
+        """Return what to send; nothing where nobody wants to be told. The world's lock is held."""
+
+    def accepted(self, status: int, text: str) -> bool:
+        """Return whether the merchant's answer stops the repetitions."""
+
+    def news(self, shipment: Shipment, now: float) -> list[float]:
+        """Return the instants of what is to be told; a payload is told once, when it was registered."""
+        if shipment.payload is not None:
+            tells = isinstance(shipment.payload, str) or self.pushable(shipment.payload)
+            return [shipment.started_at] if tells and shipment.pushed_until < shipment.started_at else []
+        return [event.at for event in shipment.events(now) if event.at > shipment.pushed_until]
+
+    def pushable(self, payload: Mapping[str, Any]) -> bool:
+        """Return whether a payload is news of a parcel, and not the answer to some other call."""
+        return True
+
+
 class Pusher:
     """`tick` is the whole scheduler: it sends what is due now, and never sleeps."""
 
-    def __init__(self, world: World, send: Post = post) -> None:
-        self.world, self._send, self.queue = world, send, list[Push]()
+    def __init__(self, world: World, voices: Mapping[str, Voice], send: Post = post) -> None:
+        self.world, self.voices, self._send, self.queue = world, voices, send, list[Push]()
 
     def tick(self) -> None:
         with self.world.lock:
@@ -71,14 +105,15 @@ class Pusher:
         if not self.world.config.public_url:
             return
         for shipment in self.world.shipments.values():
-            if shipment.push:
-                for as_of in _news(shipment, now):
+            if shipment.push and (voice := self.voices.get(shipment.provider)):
+                for as_of in voice.news(shipment, now):
                     shipment.pushed_until, self.world.dirty = as_of, True
                     self._enqueue(shipment, as_of)
 
     def _enqueue(self, shipment: Shipment, as_of: float) -> None:
-        faults = {fault.kind: fault for fault in self.world.faults.draw("kdniao", PUSH_FAULTS)}
-        push = Push(self._due(shipment, as_of, faults), as_of, self._together(shipment, faults))
+        faults = {fault.kind: fault for fault in self.world.faults.draw(shipment.provider, PUSH_FAULTS)}
+        due = self._due(shipment, as_of, faults)
+        push = Push(shipment.provider, due, as_of, self._together(shipment, faults))
         push = dataclasses.replace(push, encoding=next((k for k in ("twice_encoded", "raw_json") if k in faults), ""))
         if "forged" in faults:
             self.queue.append(dataclasses.replace(push, forged=True))
@@ -95,71 +130,45 @@ class Pusher:
         return now + (max(LATE_SECONDS / shipment.speed, 5.0) if "late" in faults else 0)
 
     def _together(self, shipment: Shipment, faults: Mapping[str, Fault]) -> tuple[str, ...]:
-        group = [s.waybill_no for s in self.world.shipments.values() if shipment.group and s.group == shipment.group]
+        same = [s for s in self.world.shipments.values() if s.provider == shipment.provider]
+        group = [s.waybill_no for s in same if shipment.group and s.group == shipment.group]
         if "batched" in faults:
-            others = [s.waybill_no for s in self.world.shipments.values() if s.push and s is not shipment]
+            others = [s.waybill_no for s in same if s.push and s is not shipment]
             group += random.Random(shipment.waybill_no).sample(others, min(BATCH - 1, len(others)))  # noqa: S311
         return tuple(dict.fromkeys([shipment.waybill_no, *group]))
 
     def _deliver(self, push: Push) -> None:
+        voice = self.voices[push.service]
         with self.world.lock:
-            prepared = self._prepare(push)
-        if prepared is None:
+            shipments = [s for no in push.waybill_nos if (s := self.world.shipments.get(no))]
+            message = voice.message(self.world, shipments, push) if shipments else None
+        if message is None:
             return
-        fields, body, headers, speed = prepared
-        status, text = self._send(self.world.config.public_url.rstrip("/") + CALLBACK, body, headers)
+        url = urljoin(self.world.config.public_url, message.path)
+        status, text = self._send(url, message.body, message.headers, voice.patience_seconds)
         with self.world.lock:
             fault = " ".join(filter(None, ("forged" if push.forged else "", push.encoding)))
             self.world.calls.add(
-                "kdniao", "out", "POST", CALLBACK, request=fields, status=status, response=text[:500], fault=fault
+                push.service,
+                "out",
+                "POST",
+                message.path,
+                request=message.fields,
+                status=status,
+                response=text[:500],
+                fault=fault,
             )
-            if not accepted(status, text) and not push.forged:
-                self._again(push, speed)
+            if not push.forged and not voice.accepted(status, text):
+                self._again(push, voice, shipments[0].speed)
 
-    def _again(self, push: Push, speed: float) -> None:
-        if push.attempt < len(RETRY_AFTER_SECONDS):
-            wait = max(RETRY_AFTER_SECONDS[push.attempt] / speed, LEAST_RETRY_SECONDS[push.attempt])
+    def _again(self, push: Push, voice: Voice, speed: float) -> None:
+        if push.attempt < len(voice.retry_after_seconds):
+            wait = max(voice.retry_after_seconds[push.attempt] / speed, voice.least_retry_seconds[push.attempt])
             self.queue.append(dataclasses.replace(push, due=self.world.clock() + wait, attempt=push.attempt + 1))
 
-    def _prepare(self, push: Push) -> tuple[dict[str, str], bytes, dict[str, str], float] | None:
-        shipments = [s for no in push.waybill_nos if (s := self.world.shipments.get(no))]
-        if not shipments:
-            return None
-        basic = shipments[0].subscription in BASIC
-        text = self._request_data([item for s in shipments if (item := self._item(s, push.as_of, basic=basic))])
-        key = "forged" if push.forged else self.world.config.kdniao_api_key
-        fields = {"RequestData": text, "RequestType": "101" if basic else "102", "DataSign": sign(text, key)}
-        body, headers = _encode(fields, push.encoding)
-        return fields, body, headers, shipments[0].speed
 
-    def _item(self, shipment: Shipment, as_of: float, *, basic: bool) -> Any:
-        if shipment.payload is not None:
-            return shipment.payload
-        told = tell(self.world, shipment.carrier_code, shipment.waybill_no, shipment.events(as_of), basic=basic)
-        return {**told, "OrderCode": shipment.order_code, "CallBack": shipment.callback}
-
-    def _request_data(self, items: list[Any]) -> str:
-        """A payload that is a whole push already (it has Data), or text, goes out as it is."""
-        if len(items) == 1 and (isinstance(items[0], str) or "Data" in items[0]):
-            return items[0] if isinstance(items[0], str) else json.dumps(items[0], ensure_ascii=False)
-        said = {
-            "EBusinessID": self.world.config.kdniao_business_id,
-            "PushTime": wall_clock(self.world.clock()),
-            "Count": str(len(items)),
-            "Data": items,
-        }
-        return json.dumps(said, ensure_ascii=False)
-
-
-def _news(shipment: Shipment, now: float) -> list[float]:
-    """Return the instants of what is to be told; a payload is told once, when it was registered."""
-    if shipment.payload is not None:
-        tells = isinstance(shipment.payload, str) or bool({"Traces", "Data"} & set(shipment.payload))
-        return [shipment.started_at] if tells and shipment.pushed_until < shipment.started_at else []
-    return [event.at for event in shipment.events(now) if event.at > shipment.pushed_until]
-
-
-def _encode(fields: dict[str, str], encoding: str) -> tuple[bytes, dict[str, str]]:
+def encode_form(fields: Mapping[str, str], encoding: str) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of a form, or of what the fault `encoding` makes of it."""
     if encoding == "raw_json":
         return json.dumps(fields, ensure_ascii=False).encode(), {"Content-Type": "application/json;charset=utf-8"}
     if encoding == "twice_encoded":
@@ -167,10 +176,10 @@ def _encode(fields: dict[str, str], encoding: str) -> tuple[bytes, dict[str, str
     return urlencode(fields).encode(), {"Content-Type": FORM}
 
 
-def accepted(status: int, text: str) -> bool:
-    """The merchant must answer 200 with Success true."""
+def answered_json(status: int, text: str) -> dict[str, Any]:
+    """Return the object that was answered with 200; empty where there was none."""
     try:
         found = json.loads(text) if status == 200 else None
     except ValueError:
-        return False
-    return isinstance(found, dict) and found.get("Success") is True
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,5 +1,6 @@
 """The one server: told apart by path, each service answers in its own way; `/_sim/` steers."""
 
+import functools
 import json
 import logging
 import random
@@ -14,12 +15,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from sandbox import controls, kdniao, page
+from sandbox import controls, page
 from sandbox.config import Config
 from sandbox.controls import BadControl
 from sandbox.faults import ANSWER_FAULTS, Fault
 from sandbox.instants import Clock
 from sandbox.pushing import Post, Pusher, post
+from sandbox.services import SERVICES, VOICES, service_of
+from sandbox.serving import Asked
 from sandbox.world import World
 
 if TYPE_CHECKING:
@@ -50,12 +53,6 @@ def refuse(status: int, code: str, message: str, fields: Mapping[str, str] | Non
     return as_json({"error": {"code": code, "message": message, **({"fields": fields} if fields else {})}}, status)
 
 
-def service_of(path: str) -> str:
-    if path in kdniao.SERVED:
-        return "kdniao"
-    return "wechat" if path.startswith(("/sns/", "/cgi-bin/", "/wxa/")) else ""
-
-
 class Application:
     """WSGI. `sleep` is injected so that tests of latency need not wait."""
 
@@ -78,28 +75,28 @@ class Application:
     def respond(self, request: Request) -> Response:
         if request.path.startswith("/_sim"):
             return self.control(request)
-        service = service_of(request.path)
+        asked = _asked(request)
+        service = service_of(asked)
         if not service:
             return refuse(404, "not_found", "沙箱没有模拟这个接口；控制页面在 /_sim/")
         with self.world.lock:
             faults = {fault.kind: fault for fault in self.world.faults.draw(service, ANSWER_FAULTS)}
         if "latency" in faults:
             self._sleep(faults["latency"].latency_seconds)
-        return self._suffer(request, service, faults)
+        return self._suffer(asked, service, faults)
 
-    def _suffer(self, request: Request, service: str, faults: Mapping[str, Fault]) -> Response:
+    def _suffer(self, asked: Asked, service: str, faults: Mapping[str, Fault]) -> Response:
         """An error 5xx means not handled; every other fault strikes after the call took effect."""
-        asked = self._asked(request)
-        answer = None if "http_5xx" in faults else self._answer(request, service, asked)
+        answer = None if "http_5xx" in faults else self._answer(service, asked)
         lost = "cut" in faults or "timeout" in faults
         status = self.world.rng.choice(HTTP_ERRORS) if answer is None else 0 if lost else 200
         with self.world.lock:
             self.world.calls.add(
                 service,
                 "in",
-                request.method,
-                request.path,
-                request=asked,
+                asked.method,
+                asked.path,
+                request={"query": asked.query, "body": asked.body},
                 status=status,
                 response=answer,
                 fault=" ".join(faults),
@@ -113,19 +110,12 @@ class Application:
         response = as_json(answer)
         if "bad_json" in faults:
             response.set_data(response.get_data()[: len(response.get_data()) // 2])
-        if request.path == "/sns/jscode2session":
-            response.content_type = "text/plain"
+        response.content_type = SERVICES[service].content_types.get(asked.path, response.content_type)
         return response
 
-    def _asked(self, request: Request) -> dict[str, Any]:
-        body = request.form.to_dict() or request.get_json(force=True, silent=True)
-        return {"query": request.args.to_dict(), "body": body}
-
-    def _answer(self, request: Request, service: str, asked: Mapping[str, Any]) -> Any:
-        if service == "kdniao":
-            return kdniao.answer(self.world, request.path, request.form.to_dict())
+    def _answer(self, service: str, asked: Asked) -> Any:
         with self.world.lock:
-            return self.world.wechat.answer(request.method, request.path, asked["query"], asked["body"])
+            return SERVICES[service].answer(self.world, asked)
 
     def control(self, request: Request) -> Response:
         if not _from_here(request):
@@ -144,7 +134,11 @@ class Application:
             ("POST", "/wechat/code"): lambda: controls.mint_login(world, _object(request)),
             ("POST", "/wechat/phone-code"): lambda: controls.mint_phone(world, _object(request)),
             ("PUT", "/wechat"): lambda: controls.set_wechat(world, _object(request)),
-            ("PUT", "/kdniao"): lambda: controls.set_kdniao(world, _object(request)),
+            **{
+                ("PUT", f"/{name}"): functools.partial(_set_manners, world, service.manners, request)
+                for name, service in SERVICES.items()
+                if service.manners
+            },
             ("POST", "/faults"): lambda: controls.add_fault(world, _object(request)),
             ("GET", "/faults"): lambda: controls.faults(world),
             ("DELETE", "/faults"): lambda: controls.clear_faults(world),
@@ -171,6 +165,25 @@ class Application:
             return refuse(405, "method_not_allowed", "这个控制不接受该方法")
         found = controls.get_shipment(self.world, waybill_no)
         return as_json(found) if found else refuse(404, "not_found", "没有登记这个运单")
+
+
+def _asked(request: Request) -> Asked:
+    """The text is read first: afterwards a form's is gone."""
+    text = request.get_data(as_text=True, parse_form_data=False)
+    form = request.form.to_dict()
+    return Asked(
+        request.method,
+        request.path,
+        query=request.args.to_dict(),
+        form=form,
+        body=form or request.get_json(force=True, silent=True),
+        text=text,
+        headers=dict(request.headers),
+    )
+
+
+def _set_manners(world: World, manners: type[Any], request: Request) -> dict[str, Any]:
+    return controls.set_manners(world.own(manners), _object(request))
 
 
 def _from_here(request: Request) -> bool:
@@ -212,7 +225,7 @@ class Sandbox:
         sleep: Sleep = time.sleep,
     ) -> None:
         self.world = World(config, clock=clock, rng=rng)
-        self.pusher = Pusher(self.world, send)
+        self.pusher = Pusher(self.world, VOICES, send)
         self.application = Application(self.world, self.pusher, sleep=sleep)
 
     def bind(self) -> BaseWSGIServer:

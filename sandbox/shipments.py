@@ -18,6 +18,8 @@ class Shipment:
 
     `pushed_until` is the instant up to which events were handed to the pusher.
     `phone_tail`: other tails find nothing. `group`: waybills whose news travel in one push.
+    `provider` pushes; every service answers questions, unless `known_by` names those that know the waybill.
+    `notes`: what a service keeps with the waybill beyond a restart, by the service's name.
     """
 
     waybill_no: str
@@ -38,6 +40,8 @@ class Shipment:
     callback: str = ""
     subscription: str = ""
     pushed_until: float = 0.0
+    known_by: list[str] = dataclasses.field(default_factory=list)
+    notes: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def story(self) -> tuple[Event, ...]:
@@ -65,13 +69,7 @@ def sample_names() -> list[str]:
     return sorted(path.stem for path in PAYLOADS.glob("*.json"))
 
 
-def sample_payload(name: str, waybill_no: str, carrier_code: str) -> Any:
-    """Return what a captured payload says of a parcel, under the waybill it is asked for."""
-    captured = json.loads((PAYLOADS / f"{name}.json").read_text(encoding="utf-8"))
-    if "push" in captured:
-        found: dict[str, Any] = captured["push"]["RequestData_pretty"]
-        own = {item["LogisticCode"]: item for item in found["Data"]}
-        items = [own[waybill_no]] if waybill_no in own else found["Data"][:1]
-        return {**items[0], "LogisticCode": waybill_no, "ShipperCode": carrier_code}
-    answer = captured.get("response") or captured.get("response_ok_SYNTHETIC") or captured["responses"][0]
-    return {**answer, "LogisticCode": waybill_no} if "LogisticCode" in answer else answer
+def captured(name: str) -> dict[str, Any]:
+    """Return a captured payload as it was kept."""
+    found: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_text(encoding="utf-8"))
+    return found

@@ -13,6 +13,7 @@ from typing import Any
 from sandbox.config import Config
 from sandbox.instants import Clock
 
+SERVED = ("/sns/", "/cgi-bin/", "/wxa/")
 CODE_SECONDS = 300
 TOKEN_SECONDS = 7200
 OVERLAP_SECONDS = 300

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.calls import CallLog
 from sandbox.config import Config
@@ -16,18 +16,9 @@ from sandbox.instants import Clock
 from sandbox.shipments import Shipment
 from sandbox.wechat import WeChat
 
-PLANS = frozenset({"1002", "8001", "8002", "1008", "8008", "2002"})
 SNAPSHOT = "sandbox.json"
 REMEMBERED = 20_000
-
-
-@dataclasses.dataclass
-class KdniaoManners:
-    """How 快递鸟 behaves: paid plans, State as a number (older accounts), the older form of "no trace"."""
-
-    plans: frozenset[str] = PLANS
-    state_as_number: bool = False
-    old_no_trace: bool = False
+Own = TypeVar("Own")
 
 
 class World:
@@ -39,10 +30,22 @@ class World:
         self.shipments: dict[str, Shipment] = {}
         self.faults = Faults(clock, self.rng)
         self.calls = CallLog(clock)
-        self.kdniao = KdniaoManners()
+        self._own: dict[type[Any], Any] = {}
         self.wechat = WeChat(config, clock, self.rng)
         self.dirty = False
         self._load()
+
+    def own(self, kind: type[Own]) -> Own:
+        """Return the world's one object of a service's own class, such as its manners; a restart forgets it."""
+        found: Own = self._own.setdefault(kind, kind())
+        return found
+
+    def known(self, waybill_no: str, service: str) -> Shipment | None:
+        """Return what a service knows of a waybill. A payload is the words of its own provider, and of nobody else."""
+        shipment = self.shipments.get(waybill_no)
+        if shipment is None or (shipment.known_by and service not in shipment.known_by):
+            return None
+        return shipment if shipment.payload is None or shipment.provider == service else None
 
     def register(self, shipment: Shipment) -> None:
         """Start a parcel's story; what stood under the waybill before is forgotten."""

@@ -37,7 +37,7 @@ class FakeMerchant:
     def __init__(self):
         self.pushed, self.answers = [], []
 
-    def __call__(self, url, body, headers):
+    def __call__(self, url, body, headers, patience_seconds):
         self.pushed.append(SimpleNamespace(url=url, body=body, headers=headers))
         return self.answers.pop(0) if self.answers else (200, '{"Success": true}')
 

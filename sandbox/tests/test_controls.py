@@ -40,6 +40,9 @@ def test_a_phone_code_is_minted(http):
         (GOOD | {"speed": True}, "speed"),
         (GOOD | {"push": 1}, "push"),
         (GOOD | {"provider": "nobody"}, "provider"),
+        (GOOD | {"provider": "wechat"}, "provider"),
+        (GOOD | {"known_by": ["nobody"]}, "known_by"),
+        (GOOD | {"known_by": "kdniao"}, "known_by"),
         (GOOD | {"consignee": "张三"}, "consignee"),
         (GOOD | {"sped": 1}, "sped"),
         ({"carrier_code": "YTO", "payload": 3}, "payload"),
@@ -169,6 +172,20 @@ def test_kdniao_and_wechat_manners_are_set(http):
     assert http("PUT", "/_sim/kdniao", json={"plans": []}).json()["plans"] == []
     assert ask(http).json()["Reason"] == kdniao.NO_PLAN
     assert http("PUT", "/_sim/wechat", json={"ip_allowed": False, "tokens": "expired"}).json() == {"ip_allowed": False}
+
+
+@pytest.mark.parametrize("asked", [{"plans": ["9999"]}, {"plans": "8001"}, {"old_no_trace": 1}, {"nothing": 1}])
+def test_wrong_manners_change_nothing(http, sandbox, asked):
+    response = http("PUT", "/_sim/kdniao", json={"state_as_number": True} | asked)
+    assert (response.status_code, list(response.json()["error"]["fields"])) == (400, list(asked))
+    assert sandbox.world.own(kdniao.Manners) == kdniao.Manners()
+
+
+def test_who_does_not_know_the_waybill_has_no_trace(http, clock, sandbox):
+    http("PUT", SHIPMENT, json=GOOD)
+    clock.forward(99_999)
+    sandbox.world.shipments["YT0000000000001"].known_by = ["another"]
+    assert ask(http).json()["Traces"] == []
 
 
 def test_the_page_shows_everything_in_chinese(http):

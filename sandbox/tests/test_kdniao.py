@@ -59,9 +59,9 @@ def test_the_documented_bodies_are_accepted_on_the_wire(http, field):
 
 def test_refusals_come_in_the_documented_order(sandbox, ask):
     data, wrong = {"ShipperCode": "NOBODY"}, {"DataSign": "wrong"}
-    sandbox.world.kdniao.plans = frozenset()
+    sandbox.world.own(kdniao.Manners).plans = frozenset()
     assert ask(data, **wrong)["Reason"] == kdniao.NO_PLAN
-    sandbox.world.kdniao.plans = frozenset({"8001"})
+    sandbox.world.own(kdniao.Manners).plans = frozenset({"8001"})
     assert ask(data, **wrong)["Reason"] == kdniao.BAD_SIGNATURE
     assert ask(data)["Reason"] == kdniao.BAD_CARRIER
     assert ask({"ShipperCode": "SF"})["Reason"] == kdniao.NO_PHONE_TAIL
@@ -88,13 +88,13 @@ def test_a_waybill_that_nobody_registered_has_no_trace(ask):
 
 
 def test_the_older_form_of_no_trace_has_no_state(sandbox, ask):
-    sandbox.world.kdniao.old_no_trace = True
+    sandbox.world.own(kdniao.Manners).old_no_trace = True
     answer = ask(of())
     assert (answer["Success"], answer["Reason"], "State" in answer) == (False, None, False)
 
 
 def test_older_accounts_get_state_as_a_number(sandbox, ask, put, clock):
-    sandbox.world.kdniao.state_as_number = True
+    sandbox.world.own(kdniao.Manners).state_as_number = True
     put()
     clock.forward(2 * 3600)
     assert ask(of())["State"] == 1
