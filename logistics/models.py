@@ -253,7 +253,10 @@ class ProviderMessage(models.Model):
 
 
 class ProviderCall(models.Model):
-    """One question put to a provider, and how it ended (no personal data)."""
+    """One question put to a provider, and how it ended (no personal data).
+
+    A call about several waybills leaves a row for each, and each bears its share of the cost.
+    """
 
     provider = KeyField("服务商", max_length=12, choices=Provider.choices)
     operation = KeyField("操作", max_length=20)
@@ -262,6 +265,7 @@ class ProviderCall(models.Model):
     elapsed_ms = models.PositiveIntegerField("耗时（毫秒）", default=0)
     outcome = KeyField("结果", max_length=20)
     detail = models.CharField("说明", max_length=300, blank=True)
+    cost_fen = models.DecimalField("费用（分）", max_digits=8, decimal_places=2, default=0, db_default=0)
 
     class Meta:
         verbose_name = verbose_name_plural = "服务商调用"
@@ -292,6 +296,23 @@ class ProviderState(models.Model):
 
     def __str__(self) -> str:
         return self.provider
+
+
+class ProviderRefusal(models.Model):
+    """A provider refuses a whole carrier (plan or code), which a person must mend; it is asked again at `retry_at`."""
+
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices)
+    carrier = models.ForeignKey(Carrier, models.CASCADE, verbose_name="承运商", related_name="refusals")
+    reason = models.CharField("原因", max_length=300)
+    refused_at = models.DateTimeField("拒绝时间", default=timezone.now)
+    retry_at = models.DateTimeField("再次尝试")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "服务商拒绝的承运商"
+        constraints = [models.UniqueConstraint(fields=["provider", "carrier"], name="provider_refusal_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.carrier_id}"
 
 
 class ProviderUsage(models.Model):
