@@ -32,7 +32,7 @@ from orders.contention import retried
 from orders.models import AlertKind, Order
 from orders.versions import bump
 
-FLOOR = dt.timedelta(minutes=30)
+FLOOR = cadence.FLOOR
 BATCH = 200
 CLAIM = dt.timedelta(minutes=30)
 """How long a claimed parcel is left alone before it counts as due again."""

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from frozenshop.kernel import clock, http
-from logistics import breaker, document, polling
+from logistics import breaker, cadence, document, polling
 from logistics.models import ProviderCall, ProviderMessage, ProviderState, Shipment
 from logistics.models import ShipmentStatus as S
 from logistics.tests.factories import make_carrier
@@ -69,14 +69,14 @@ def test_a_due_parcel_is_asked_about_and_its_next_time_set(fake_http):
     assert poll() == 1
     shipment = fresh(shipment)
     assert (shipment.status, shipment.checked_at) == (S.OUT_FOR_DELIVERY, clock.now())
-    assert shipment.next_poll_at == clock.now() + dt.timedelta(hours=1)
+    assert shipment.next_poll_at == cadence.next_poll_at(shipment, clock.now()) == clock.now() + polling.FLOOR
 
 
 def test_no_news_too_sets_the_next_time(fake_http):
     fake_http.will_answer(no_news())
     shipment = due()
     poll()
-    assert fresh(shipment).next_poll_at == clock.now() + dt.timedelta(hours=4)
+    assert fresh(shipment).next_poll_at == cadence.next_poll_at(fresh(shipment), clock.now())
 
 
 def test_what_is_not_due_is_left_alone(fake_http):

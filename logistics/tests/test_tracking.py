@@ -214,7 +214,7 @@ def test_a_failure_leaves_nothing_half_written():
 
 def test_recording_takes_few_queries(django_assert_max_num_queries):
     shipment = make_shipment()
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(26):
         record(shipment, *(event("in_transit", hours_ago(0.01 * n), text=f"到达 {n}") for n in range(30)))
 
 
