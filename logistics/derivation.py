@@ -35,6 +35,8 @@ class Report(Protocol):
     def occurred_at(self) -> dt.datetime: ...
     @property
     def location(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
 
 
 class Step(IntEnum):
@@ -48,13 +50,14 @@ class Step(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """`status_at` is since when the status holds; the other instants are first reports, None if there is none.
+    """`status_at` is since when the status holds, `reason` why; other instants are first reports, None without one.
 
     `scans` counts the scans that count, `recheck_at` is when the next report from the future comes true.
     """
 
     status: ShipmentStatus = S.NO_TRACE
     status_code: str = ""
+    reason: str = ""
     status_at: dt.datetime | None = None
     location: str = ""
     step: Step = Step.SHIPPED
@@ -104,6 +107,8 @@ _AFTER_DELIVERED = frozenset({S.AWAITING_PICKUP, S.DELIVERY_FAILED, S.EXCEPTION,
 _AFTER_RETURNING = frozenset(
     {S.RETURNING, S.RETURNED, S.DELIVERED, S.OUT_FOR_DELIVERY, S.AWAITING_PICKUP, S.DELIVERY_FAILED, S.EXCEPTION}
 )
+# Why a parcel stands still holds until it moves on; of one that moves, each scan says anew how it is.
+_HOLDS_ITS_REASON = frozenset({S.EXCEPTION, S.DELIVERY_FAILED, S.AWAITING_PICKUP, S.RETURNING, S.RETURNED, S.CANCELLED})
 _ENDS_THE_WAY_BACK = frozenset({S.DELIVERED, S.OUT_FOR_DELIVERY, S.AWAITING_PICKUP, S.DELIVERY_FAILED})
 
 
@@ -119,6 +124,7 @@ def derive(reports: Iterable[Report], *, shipped_at: dt.datetime, now: dt.dateti
     return Derived(
         status=reading.status,
         status_code=reading.code,
+        reason=reading.reason,
         status_at=reading.since,
         location=reading.location,
         step=max((_step(report, scanned=scanned) for report in counted), default=Step.SHIPPED),
@@ -149,6 +155,7 @@ def step_of(status: str) -> Step:
 class _Reading:
     status: ShipmentStatus = S.NO_TRACE
     code: str = ""
+    reason: str = ""
     since: dt.datetime | None = None
     location: str = ""
     delivered: bool = False
@@ -159,7 +166,9 @@ class _Reading:
             return
         status = S(report.status)
         if status != self.status or self.since is None:
-            self.since = report.occurred_at
+            self.since, self.reason = report.occurred_at, ""
+        if report.reason or not (report.overall or status in _HOLDS_ITS_REASON):
+            self.reason = report.reason
         self.status, self.code = status, report.code
         self.location = report.location or self.location
         self.delivered |= status == S.DELIVERED

@@ -25,7 +25,7 @@ from orders.versions import bump
 MAX_TEXT = 500
 MAX_PLACE = 100
 MAX_CODE = 20
-_READ = ("key", "overall", "weak", "status", "code", "occurred_at", "location")
+_READ = ("key", "overall", "weak", "status", "code", "reason", "occurred_at", "location")
 _SHOWN = frozenset(
     {"status", "status_at", "location", "event_count", "eta_earliest", "eta_latest", "stale_since", "last_event_at"}
 )
@@ -109,6 +109,7 @@ def bring_up_to_date(
     """Bring `shipment` up to date and return the columns that differ."""
     before = {field.attname: getattr(shipment, field.attname) for field in shipment._meta.concrete_fields}
     shipment.status, shipment.status_code = derived.status, derived.status_code[:MAX_CODE]
+    shipment.reason = derived.reason
     shipment.status_at, shipment.location = derived.status_at, derived.location[:MAX_PLACE]
     shipment.picked_up_at, shipment.in_transit_at = derived.picked_up_at, derived.in_transit_at
     shipment.delivered_at, shipment.returned_at = derived.delivered_at, derived.returned_at
@@ -148,6 +149,7 @@ def _rows(shipment: Shipment, report: ProviderReport, provider: str, mask: Mask)
             provider=provider,
             status=event.status,
             code=_storable(event.code)[:MAX_CODE],
+            reason=event.reason,
             occurred_at=event.occurred_at,
             recorded_at=now,
             text=mask(_storable(event.text))[:MAX_TEXT],

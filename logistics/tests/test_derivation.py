@@ -31,6 +31,7 @@ class Told:
     weak: bool = False
     code: str = "x"
     location: str = ""
+    reason: str = ""
 
     @property
     def occurred_at(self) -> dt.datetime:
@@ -38,7 +39,7 @@ class Told:
 
     @property
     def key(self) -> str:
-        return f"{self.status}{self.hour}{self.overall}{self.weak}{self.code}"
+        return f"{self.status}{self.hour}{self.overall}{self.weak}{self.code}{self.reason}"
 
 
 def told(*reports: Told, now: dt.datetime = NOW) -> Derived:
@@ -58,6 +59,7 @@ reports = st.builds(
     weak=st.booleans(),
     code=st.sampled_from(["", "1", "2"]),
     location=st.sampled_from(["", "杭州市", "上海市"]),
+    reason=st.sampled_from(["", "damaged", "refused"]),
 )
 
 
@@ -256,3 +258,25 @@ def test_each_payload_of_kdniao_gives_its_status(name, index, status, step):
 
 def test_a_return_is_not_a_delivery():
     assert derived_from("push_102_returned_to_sender").delivered_at is None
+
+
+def reason(*given: Told) -> str:
+    return told(*given).reason
+
+
+def test_the_reason_is_that_of_the_report_which_set_the_status():
+    assert reason(Told("exception", 1, reason="damaged")) == "damaged"
+    assert reason(Told("exception", 1, reason="damaged"), Told("in_transit", 2)) == ""
+    assert reason(Told("exception", 1, reason="damaged"), Told("delivery_failed", 2, reason="refused")) == "refused"
+
+
+def test_why_a_parcel_stands_still_holds_until_it_moves_on():
+    stopped = Told("exception", 1, reason="damaged")
+    assert reason(stopped, Told("exception", 1, overall=True)) == "damaged"
+    assert reason(stopped, Told("exception", 3)) == "damaged"
+
+
+def test_of_a_parcel_that_moves_each_scan_says_anew_how_it_is():
+    astray = Told("in_transit", 1, reason="missorted")
+    assert reason(astray, Told("in_transit", 1, overall=True)) == "missorted"
+    assert reason(astray, Told("in_transit", 2)) == ""

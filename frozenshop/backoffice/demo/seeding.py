@@ -71,6 +71,7 @@ class Scan:
     provider: str = Provider.KDNIAO.value
     overall: bool = False
     weak: bool = False
+    reason: str = ""
     key: str = ""
 
 
