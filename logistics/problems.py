@@ -8,7 +8,7 @@ from django.db import transaction
 from logistics.derivation import Derived
 from logistics.models import Shipment, ShipmentOrder, ShipmentStatus
 from orders import alerting
-from orders.models import Alert, AlertKind, Order
+from orders.models import Alert, AlertKind, AlertOutcome, Order
 from orders.versions import bump
 
 S, K = ShipmentStatus, AlertKind
@@ -56,11 +56,11 @@ def review_withdrawn(shipment: Shipment, derived: Derived, orders: Sequence[Orde
             alerting.open_alert(K.EXCEPTION, subject=subject(shipment), order=order, detail=detail)
 
 
-def resolve(alert: Alert, note: str, user: AbstractBaseUser) -> None:
+def resolve(alert: Alert, note: str, user: AbstractBaseUser, outcome: AlertOutcome = AlertOutcome.OTHER) -> None:
     """Close an alert by a person, and let each order of a shared box say so. Raises as `alerting.resolve`."""
     with transaction.atomic():
-        alerting.resolve(alert, note, user)
-        show_on_all(alert.subject)
+        for closed in alerting.resolve(alert, note, user, outcome):
+            show_on_all(closed.subject)
 
 
 def show_on_all(about: str) -> None:

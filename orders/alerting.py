@@ -8,12 +8,13 @@ from types import MappingProxyType
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 
-from frozenshop.kernel import audit, clock
-from frozenshop.kernel.actor import SYSTEM, staff
+from frozenshop.kernel import audit, clock, metrics
+from frozenshop.kernel.actor import SYSTEM, Source, staff
 from frozenshop.kernel.errors import Invalid, NotPossible
-from orders.models import Alert, AlertKind, AlertNote, AlertSeverity, Order
+from orders.models import Alert, AlertKind, AlertNote, AlertOutcome, AlertSeverity, Order
 from orders.versions import bump
 
+BY_STAFF = f"{Source.STAFF}:"
 _U, _H, _N = AlertSeverity.URGENT, AlertSeverity.HIGH, AlertSeverity.NORMAL
 
 
@@ -68,10 +69,23 @@ KINDS: Mapping[AlertKind, Kind] = MappingProxyType(
 )
 
 
-def open_alert(kind: AlertKind, *, subject: str, order: Order | None = None, detail: str = "") -> Alert | None:
-    """Open an alert, or return None if one of this kind is open for the subject already."""
+def open_alert(
+    kind: AlertKind,
+    *,
+    subject: str,
+    order: Order | None = None,
+    detail: str = "",
+    occurred_at: dt.datetime | None = None,
+    owner_id: int | None = None,
+) -> Alert | None:
+    """Open an alert, or return None if one of this kind is open for the subject already.
+
+    `occurred_at` is when the trouble began (now unless told). One that a person has resolved is not opened again for
+    the same beginning.
+    """
     key, now, rule = open_key(kind, subject), clock.now(), KINDS[kind]
-    if Alert.objects.filter(open_key=key).exists():
+    began = min(occurred_at or now, now)
+    if Alert.objects.filter(open_key=key).exists() or _was_dealt_with(kind, subject, order, began):
         return None
     try:
         with transaction.atomic():
@@ -82,20 +96,33 @@ def open_alert(kind: AlertKind, *, subject: str, order: Order | None = None, det
                 open_key=key,
                 severity=rule.severity,
                 detail=detail[:500],
+                occurred_at=began,
                 opened_at=now,
                 due_at=now + rule.due,
+                owner_id=owner_id,
             )
             _show_on(alert)
     except IntegrityError:  # Another process opened it between the look and the insert.
         return None
+    transaction.on_commit(lambda: metrics.observe_notice(kind.value, (now - began).total_seconds()))
     return alert
 
 
-def resolve_alerts(subject: str, kinds: Iterable[AlertKind], *, resolution: str, by: str = SYSTEM.name) -> int:
+def resolve_alerts(
+    subject: str,
+    kinds: Iterable[AlertKind],
+    *,
+    resolution: str,
+    by: str = SYSTEM.name,
+    outcome: AlertOutcome = AlertOutcome.RECOVERED,
+) -> int:
     """Close the subject's open alerts of these kinds because something good happened; returns how many."""
-    keys = [open_key(kind, subject) for kind in kinds]
-    alerts = list(Alert.objects.filter(open_key__in=keys))
-    return sum(_close(alert, by, resolution) for alert in alerts)
+    return sum(_close(alert, by, resolution, outcome) for alert in open_alerts(subject, kinds))
+
+
+def open_alerts(subject: str, kinds: Iterable[AlertKind]) -> list[Alert]:
+    """Return the subject's open alerts of these kinds, found by their keys."""
+    return list(Alert.objects.filter(open_key__in=[open_key(kind, subject) for kind in kinds]))
 
 
 def take(alert: Alert, user: AbstractBaseUser) -> None:
@@ -103,6 +130,13 @@ def take(alert: Alert, user: AbstractBaseUser) -> None:
     with transaction.atomic():
         _change_open(alert, owner=user)
         _audited(alert, user, "alert.taken")
+
+
+def assign(alert: Alert, owner: AbstractBaseUser, user: AbstractBaseUser) -> None:
+    """Let a person make another one the alert's owner. Raises NotPossible once it is resolved."""
+    with transaction.atomic():
+        _change_open(alert, owner=owner)
+        _audited(alert, user, "alert.assigned", owner=staff(owner.pk).name)
 
 
 def snooze(alert: Alert, until: dt.datetime, user: AbstractBaseUser, reason: str) -> None:
@@ -124,14 +158,20 @@ def add_note(alert: Alert, text: str, user: AbstractBaseUser) -> AlertNote:
     return note
 
 
-def resolve(alert: Alert, note: str, user: AbstractBaseUser) -> None:
-    """Close the alert by a person, who says how. Raises Invalid without a note, NotPossible if it is closed."""
-    note = _required(note, "note", "请写明处理结果")
+def resolve(alert: Alert, note: str, user: AbstractBaseUser, outcome: AlertOutcome = AlertOutcome.OTHER) -> list[Alert]:
+    """Close the alert by a person, who says how, and with an incident what belongs to it; return all that closed.
+
+    Raises Invalid without a note, NotPossible if it is closed.
+    """
+    note, by = _required(note, "note", "请写明处理结果"), staff(user.pk).name
     with transaction.atomic():
-        if not _close(alert, staff(user.pk).name, note):
+        if not _close(alert, by, note, outcome):
             raise NotPossible("这条预警已经解决")
-        _audited(alert, user, "alert.resolved", note)
+        members = list(alert.members.filter(resolved_at=None)) if alert.kind == AlertKind.INCIDENT else []
+        closed = [alert, *(member for member in members if _close(member, by, note, outcome))]
+        _audited(alert, user, "alert.resolved", note, outcome=outcome.value, members=len(closed) - 1)
     alert.refresh_from_db()
+    return closed
 
 
 def open_key(kind: AlertKind, subject: str) -> str:
@@ -139,14 +179,23 @@ def open_key(kind: AlertKind, subject: str) -> str:
     return f"{kind.value}:{subject}"
 
 
-def _close(alert: Alert, by: str, resolution: str) -> bool:
-    still_open = Alert.objects.filter(pk=alert.pk, resolved_at=None)
+def _was_dealt_with(kind: AlertKind, subject: str, order: Order | None, began: dt.datetime) -> bool:
+    if order is None:
+        return False
+    former = Alert.objects.filter(order=order, kind=kind, subject=subject, occurred_at=began)
+    return former.filter(resolved_by__startswith=BY_STAFF).exists()
+
+
+def _close(alert: Alert, by: str, resolution: str, outcome: AlertOutcome) -> bool:
+    still_open, now = Alert.objects.filter(pk=alert.pk, resolved_at=None), clock.now()
     with transaction.atomic():
         closed = still_open.update(
-            open_key=None, resolved_at=clock.now(), resolved_by=by[:150], resolution=resolution[:500]
+            open_key=None, resolved_at=now, resolved_by=by[:150], resolution=resolution[:500], outcome=outcome
         )
         if closed:
             _show_on(alert)
+            took, hand = (now - alert.opened_at).total_seconds(), "staff" if by.startswith(BY_STAFF) else "system"
+            transaction.on_commit(lambda: metrics.observe_resolution(alert.kind, hand, took))
     return closed == 1
 
 

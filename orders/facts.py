@@ -157,9 +157,13 @@ def _alert(order: Order, fact: Fact, still: Still | None, conflict: str) -> None
         alerting.resolve_alerts(order.order_no, SETTLES[fact.type], resolution=f"收到{fact.type.label}")
     if still is not None and still.alert is not None:
         detail = f"{OrderStatus(order.status).label}的订单收到{fact.type.label}"
-        alerting.open_alert(still.alert, subject=order.order_no, order=order, detail=detail)
+        _open(still.alert, order, detail, fact)
     if conflict:
-        alerting.open_alert(_A.MONEY_CONFLICT, subject=order.order_no, order=order, detail=conflict)
+        _open(_A.MONEY_CONFLICT, order, conflict, fact)
+
+
+def _open(kind: AlertKind, order: Order, detail: str, fact: Fact) -> None:
+    alerting.open_alert(kind, subject=order.order_no, order=order, detail=detail, occurred_at=fact.occurred_at)
 
 
 def implausible(occurred_at: dt.datetime, placed_at: dt.datetime) -> str:
@@ -193,9 +197,16 @@ def yuan(fen: int) -> str:
 
 
 def refunded_fen(order: Order, *more: Fact) -> int:
-    """Return the sum of the recorded refunds, and of `more`; a refund without an amount is of the whole."""
-    amounts = [*_facts(order, _T.REFUNDED).values_list("amount_fen", flat=True), *(fact.amount_fen for fact in more)]
-    return sum(expected_fen(order) if amount is None else amount for amount in amounts)
+    """Return the sum of the recorded refunds, and of `more`; one without an amount is of all that was left.
+
+    After the whole was refunded, another one without an amount is of the whole again.
+    """
+    told = _facts(order, _T.REFUNDED).order_by("id").values_list("amount_fen", flat=True)
+    total, refunded = expected_fen(order), 0
+    for amount in (*told, *(fact.amount_fen for fact in more)):
+        rest = total - refunded if refunded < total else total
+        refunded += rest if amount is None else amount
+    return refunded
 
 
 def _facts(order: Order, fact_type: FactType) -> "models.QuerySet[OrderEvent]":

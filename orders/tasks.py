@@ -52,7 +52,13 @@ def _open_not_shipped(order: Order) -> None:
             current = Order.objects.select_for_update().get(pk=order.pk)
             if current.status == OrderStatus.PAID and current.not_shipped_after == order.not_shipped_after:
                 detail = f"应于 {clock.short(order.not_shipped_after)} 前发货"  # type: ignore[arg-type]
-                alerting.open_alert(AlertKind.NOT_SHIPPED, subject=order.order_no, order=order, detail=detail)
+                alerting.open_alert(
+                    AlertKind.NOT_SHIPPED,
+                    subject=order.order_no,
+                    order=order,
+                    detail=detail,
+                    occurred_at=order.not_shipped_after,
+                )
     except Exception:
         logger.exception("not_shipped.failed", order_id=order.pk)
         Order.objects.filter(pk=order.pk).update(not_shipped_after=F("not_shipped_after") + STAND_BACK)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from django.conf import settings
 from django.db.models import Count, Min
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.module_loading import import_string
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -28,12 +29,32 @@ CALL_SECONDS = Histogram(
     ["service"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+ALERT_NOTICE = Histogram(
+    "frozenshop_alert_notice_seconds",
+    "From when a trouble began until its alert",
+    ["kind"],
+    buckets=(60, 600, 3600, 4 * 3600, 12 * 3600, 86400, 2 * 86400, 4 * 86400, 8 * 86400),
+)
+ALERT_RESOLUTION = Histogram(
+    "frozenshop_alert_resolution_seconds",
+    "From an alert until it was resolved, by staff or by itself",
+    ["kind", "by"],
+    buckets=(600, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 86400, 2 * 86400, 7 * 86400),
+)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def observe_call(service: str, outcome: str, seconds: float) -> None:
     CALLS.labels(service, outcome).inc()
     CALL_SECONDS.labels(service).observe(seconds)
+
+
+def observe_notice(kind: str, seconds: float) -> None:
+    ALERT_NOTICE.labels(kind).observe(seconds)
+
+
+def observe_resolution(kind: str, by: str, seconds: float) -> None:
+    ALERT_RESOLUTION.labels(kind, by).observe(seconds)
 
 
 def route_of(request: HttpRequest) -> str:
@@ -108,6 +129,8 @@ def metrics_view(request: HttpRequest) -> HttpResponse:
 def render() -> bytes:
     tables = CollectorRegistry()
     tables.register(DatabaseCollector())
+    for path in settings.METRIC_COLLECTORS:
+        tables.register(import_string(path)())
     counters: CollectorRegistry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         counters = CollectorRegistry()

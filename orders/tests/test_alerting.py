@@ -9,7 +9,7 @@ from frozenshop.kernel.errors import Invalid, NotPossible
 from frozenshop.kernel.models import AuditEntry
 from orders import alerting
 from orders.alerting import KINDS, open_alert, resolve_alerts
-from orders.models import Alert, AlertKind
+from orders.models import Alert, AlertKind, AlertOutcome
 from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
@@ -134,3 +134,51 @@ def test_a_resolved_alert_is_not_worked_on(alert, user, act):
     with pytest.raises(NotPossible):
         act(alert, user)
     assert len(audited()) == 1
+
+
+def test_an_alert_knows_when_the_trouble_began_and_never_later_than_now(order):
+    began = clock.now() - dt.timedelta(hours=3)
+    assert open_alert(AlertKind.DAMAGED, subject="a", order=order, occurred_at=began).occurred_at == began
+    ahead = open_alert(AlertKind.REFUSED, subject="a", order=order, occurred_at=clock.now() + dt.timedelta(hours=1))
+    assert ahead.occurred_at == ahead.opened_at
+
+
+def test_what_a_person_dealt_with_does_not_come_back_for_the_same_beginning(order, user):
+    began = clock.now() - dt.timedelta(hours=3)
+    trouble = {"subject": order.order_no, "order": order}
+    alerting.resolve(open_alert(AlertKind.DAMAGED, **trouble, occurred_at=began), "已补发", user)
+    assert open_alert(AlertKind.DAMAGED, **trouble, occurred_at=began) is None
+    assert open_alert(AlertKind.DAMAGED, **trouble, occurred_at=began + dt.timedelta(hours=1))
+
+
+def test_what_resolved_itself_comes_back(order):
+    trouble = {"subject": order.order_no, "order": order, "occurred_at": clock.now() - dt.timedelta(hours=3)}
+    open_alert(AlertKind.DAMAGED, **trouble)
+    resolve_alerts(order.order_no, [AlertKind.DAMAGED], resolution="x")
+    assert open_alert(AlertKind.DAMAGED, **trouble)
+
+
+def test_an_alert_is_given_to_somebody_else(alert, user):
+    other = get_user_model().objects.create(username="wang")
+    alerting.assign(alert, other, user)
+    assert (alert.owner, audited()) == (other, [("alert.assigned", "")])
+
+
+def test_how_an_alert_ended_is_kept_for_the_statistics(alert, order, user):
+    resolve_alerts(order.order_no, [AlertKind.STALE], resolution="有新轨迹")
+    alert.refresh_from_db()
+    assert alert.outcome == AlertOutcome.RECOVERED
+    other = open_alert(AlertKind.DAMAGED, subject=order.order_no, order=order)
+    alerting.resolve(other, "已补发", user, AlertOutcome.RESENT)
+    assert other.outcome == AlertOutcome.RESENT
+
+
+def test_resolving_an_incident_resolves_what_belongs_to_it(alert, order, user):
+    incident = open_alert(AlertKind.INCIDENT, subject="place:郑州")
+    Alert.objects.filter(pk=alert.pk).update(incident=incident)
+    version = order.version
+    assert alerting.resolve(incident, "道路恢复", user, AlertOutcome.CARRIER) == [incident, alert]
+    alert.refresh_from_db()
+    order.refresh_from_db()
+    assert (alert.resolution, alert.outcome) == ("道路恢复", "carrier")
+    assert order.version == version + 2

@@ -96,6 +96,13 @@ def test_a_refund_without_an_amount_is_of_the_whole():
     assert tell(make_order(OrderStatus.PAID), "refunded").applied
 
 
+def test_a_refund_without_an_amount_after_one_in_part_is_of_the_rest():
+    order = make_order(OrderStatus.PAID, total_fen=10_000)
+    tell(order, "refunded", "a", amount_fen=4_000)
+    assert tell(order, "refunded", "b").applied
+    assert (facts.refunded_fen(order), kinds()) == (10_000, [])
+
+
 def test_refunds_above_the_total_are_a_conflict():
     order = make_order(OrderStatus.PAID, total_fen=10_000)
     assert tell(order, "refunded", amount_fen=10_001).applied
