@@ -7,11 +7,14 @@ from pathlib import Path
 from django.db import transaction
 
 from frozenshop.kernel.errors import Invalid
-from logistics.models import Carrier
+from logistics.models import Carrier, Provider
 
 BASE_DATA = Path(__file__).parent / "data" / "carriers.csv"
 _CODE_FIELDS = ("kdniao_code", "kuaidi100_code", "cainiao_code", "wechat_code")
 _MAX_CANDIDATES = 8
+
+SF_CARRIERS = {"SF": "SF", "SHUNFENGLENGYUN": "SF"}
+"""The carriers whose waybills 顺丰 answers for (顺丰快运 has an interface of its own). It speaks of nobody else's."""
 
 
 def resolve_carrier(text: str) -> Carrier:
@@ -34,6 +37,8 @@ def resolve_carrier(text: str) -> Carrier:
 
 def provider_code(carrier: Carrier, provider: str) -> str:
     """Return what a provider calls a carrier; empty where it doesn't know it."""
+    if provider == Provider.SF:
+        return SF_CARRIERS.get(carrier.code, "")
     code = getattr(carrier, f"{provider}_code", "")
     return str(code) if code else ""
 

@@ -19,7 +19,8 @@ def listed(setting: str) -> list[str]:
 def opens(given: str, setting: str) -> bool:
     """Return whether the last part of a callback's path is one of the live secrets. Looks at all of them."""
     told = given.encode("utf-8", "surrogatepass")
-    return any([hmac.compare_digest(told, secret.encode()) for secret in listed(setting)])
+    matches = [hmac.compare_digest(told, secret.encode()) for secret in listed(setting)]
+    return any(matches)
 
 
 def check(setting: str, *, prefix: str) -> list[CheckMessage]:

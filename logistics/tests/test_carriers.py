@@ -77,6 +77,13 @@ def test_each_provider_has_its_own_code():
     assert codes == ["YD", "yunda", "YUNDA", ""]
 
 
+@pytest.mark.parametrize(
+    ("code", "theirs"), [("SF", "SF"), ("SHUNFENGLENGYUN", "SF"), ("SHUNFENGKUAIYUN", ""), ("ZTO", "")]
+)
+def test_sf_answers_for_its_own_waybills_only(code, theirs):
+    assert provider_code(Carrier.objects.get(code=code), "sf") == theirs
+
+
 def test_loading_base_data_can_be_repeated(capsys):
     for _ in range(2):
         call_command("load_base_data")
