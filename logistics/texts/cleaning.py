@@ -1,13 +1,14 @@
 """A carrier's sentence without what says nothing of the parcel: advertising, conditions, numbers, names of places.
 
-Names stand in marks: 〔柜〕 a locker or a shop that keeps parcels, 〔站〕 a station of the carrier, 〔关〕 a customs office.
+Names stand in marks: 〔柜〕 a locker or a shop that keeps parcels, 〔站〕 a station of the carrier, 〔关〕 a customs office,
+〔某〕 anything else, mostly a person.
 """
 
 import re
 import unicodedata
 
 LONGEST = 500
-LOCKER, STATION, OFFICE = "〔柜〕", "〔站〕", "〔关〕"
+LOCKER, STATION, OFFICE, NAME = "〔柜〕", "〔站〕", "〔关〕", "〔某〕"
 
 _HIDDEN = re.compile(r"[​-‏⁠﻿\x00-\x08\x0b-\x1f]")
 _NUMBER = re.compile(
@@ -18,13 +19,13 @@ _NUMBER = re.compile(
 )
 
 KEEPER = (
-    r"驿站|丰巢|速递易|喵柜|云柜|兔喜|妈妈驿|蜜罐|溪鸟|邮乐购|近邻宝|熊猫快收|百世邻里|收件宝|中邮驿|[eE]栈|韵达超市|农村淘宝|村淘"
+    r"驿站|丰巢|速递易|喵柜|云柜|兔喜|妈妈驿|蜜罐|溪鸟|邮乐购|近邻宝|熊猫快收|百世邻里|收件宝|中邮驿|[eE]栈|韵达超市|农村淘宝|村淘|村邮站|邮站|菜鸟站点|驿小店|快递驿"
     r"|(?:快递|快件|智能|自提|包裹|储物|菜鸟|寄存|寄件|自寄|取件|丰|信报)柜|柜机|柜子|柜中|柜内|[0-9a-z]号?柜|柜$"
     r"|(?:快递|驿站|生活)?(?:便利店|超市|小卖部|小店)|(?:代收|自提|取件|提货|取货|代办|合作|代理)(?:点|站|店|处|网点)"
     r"|自助店|(?:代收|便民|淘宝|菜鸟|快递|村级|社区|物流)服务(?:站|点)|顺丰店|顺丰站|收发室|传达室|快递(?:室|收发点)|物业|保安室|门卫室"
 )
 _KEEPER = re.compile(KEEPER)
-_KEEPER_END = re.compile(r"(?:驿站|柜|店|超市|代收点|自提点|服务站|站点|代办点|取件点|室|生活馆)$")
+_KEEPER_END = re.compile(r"(?:驿站|邮站|柜|店|超市|代收点|自提点|服务站|站点|代办点|取件点|室|生活馆)$")
 _STATION_END = re.compile(
     r"(?:营业[点部厅所]|网点|中心[0-9a-z]*|公司|分部|[一二三四五六七八九十0-9]部|部|局|所|集散[点地]?|分拨[点部]?|转运[场站]?|枢纽|场|仓|站|点|基地|园区?|市|省|区|县|镇|乡)$"
 )
@@ -41,8 +42,8 @@ _FUTURE = re.compile(r"^(?:请|可|将|我们|快件将|包裹将|货物将|邮�
 _ADVERT = re.compile(
     r"感谢|期待|祝您|欢迎|好评|五星|五颗|评价|投诉|疑问|有问题|客服|拨打|热线|专属号码|放心(?:接听|收货|使用)|消毒|体温|口罩|疫苗|核酸|无接触|接触式"
     r"|风里|雨里|上有老|下有小|赏个|起早贪黑|见谅|谅解|辛苦|公众号|小程序|下载|app|优惠|红包|抽奖|寄快递|寄件立|点击|链接|http|退订"
-    r"|电话畅通|耐心等[待候]|注意(?:查收|接听|休息)|准备(?:收货|签收)|签收前|签收时|验收|当面|验货|外包装(?:检查|完好|是否)"
-    r"|^联系(?!不|未)|^(?:请|可)?(?:您)?联系(?!不|未)|联系电话|^(?:电话|手机号?|手机号码|派送业务员|扫描时间|扫描员是?)|可能|或有|或会|尽在"
+    r"|电话畅通|耐心等[待候]|注意(?:查收|接听|休息)|准备(?:收货|签收)|签收前|签收时|验收|当面|验货(?!完成)|外包装(?:检查|完好|是否)"
+    r"|^联系(?!不|未)|^(?:请|可)?(?:您)?联系(?!不|未)|联系电话|^(?:电话|手机号?|手机号码|派送业务员|扫描时间|扫描员是?)|可能(?!丢|遗|已)|或有|或会|尽在"
 )
 _NEWS = re.compile(r"(?:已|正在|正|被|为您|进行|开始|完成)[^,]{0,4}(?:签收|派|揽|投递|妥投|退|送|放|存|取|发往|到达|配送|代收)")
 _KEPT_ADVERT = re.compile(r"无法|未能|不[上到]|空号|关机|错误")
@@ -75,7 +76,7 @@ def mark(name: str) -> str:
         return LOCKER
     if _SAYS.search(name):
         return name
-    return STATION if len(name) > 1 else ""
+    return NAME if len(name) > 1 else ""
 
 
 def _name(match: re.Match[str]) -> str:
