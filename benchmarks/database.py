@@ -25,6 +25,7 @@ def environment(orders: int) -> dict[str, str]:
         # As in production: with DEBUG Django would note every statement.
         "DEBUG": "false",
         "ALLOWED_HOSTS": "127.0.0.1",
+        "ALLOW_LOOPBACK_INTEGRATIONS": "true",
         "SECURE_SSL_REDIRECT": "false",
         "LOCAL_DEMO": "false",
         "PYTHONPATH": str(ROOT),

@@ -133,7 +133,7 @@ if REDIS_URL:
             "KEY_PREFIX": env.str("REDIS_KEY_PREFIX", default="fs"),
             "OPTIONS": {
                 "CLIENT_CLASS": "django_redis.client.DefaultClient",
-                "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+                "SERIALIZER": "frozenshop.kernel.caching.Serializer",
                 "SOCKET_CONNECT_TIMEOUT": 1,
                 "SOCKET_TIMEOUT": 1,
             },

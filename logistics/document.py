@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 from frozenshop.kernel import caching, clock
+from frozenshop.kernel.prepared import Prepared
 from logistics import problems
 from logistics.derivation import counts
 from logistics.models import Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent
@@ -29,7 +30,7 @@ _TOLD = {kind: rule.buyer_message for kind, rule in alerting.KINDS.items() if ru
 _TOLD_OF_PARCEL = [kind for kind in _TOLD if kind in problems.ALL_KINDS]
 _TOLD_OF_ORDER = [kind for kind in _TOLD if kind not in problems.ALL_KINDS]
 
-# No more columns than are shown, sorted here: building a statement costs more than the database does with it.
+# No more columns than are shown, sorted here: the database's part is the smaller one.
 _OF_LINE = ("sku", "name", "quantity", "unit_price_fen", "temperature_class")
 
 
@@ -64,6 +65,30 @@ class Scan(NamedTuple):
     occurred_at: dt.datetime
     text: str
     location: str
+
+
+class OpenAlert(NamedTuple):
+    """As much of an open alert as the buyer is told."""
+
+    opened_at: dt.datetime
+    id: int
+    kind: str
+    open_key: str
+
+
+_lines_of = Prepared(lambda order_id: OrderLine.objects.filter(order=order_id).values_list("position", *_OF_LINE))
+_history_of = Prepared(
+    lambda order_id: OrderEvent.objects.filter(order=order_id).values_list(
+        "occurred_at", "recorded_at", "id", "from_status", "to_status", "source"
+    )
+)
+_parcels_of = Prepared(
+    lambda order_id: Shipment.objects.filter(links__order=order_id, voided_at=None).values_list(*Parcel._fields)
+)
+_scans_of = Prepared(
+    lambda ids: TrackingEvent.objects.filter(shipment__in=ids, overall=False).values_list(*Scan._fields)
+)
+_alerts_under = Prepared(lambda keys: Alert.objects.filter(open_key__in=keys).values_list(*OpenAlert._fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,34 +180,26 @@ def cache_keys(order_no: str) -> list[str]:
 
 def kept_in(found: Mapping[str, Any], order_no: str) -> CachedDocument | None:
     """Return the document among values of the cache, unless it is known to be out of date."""
-    entry = found.get(_cache_key(order_no))
-    if entry is None or entry["version"] < found.get(versions.cache_key(order_no), 0):
+    kept: bytes | None = found.get(_cache_key(order_no))
+    if kept is None:
         return None
-    return CachedDocument(
-        entry["version"],
-        entry["customer_id"],
-        entry["phone_index"],
-        dt.datetime.fromisoformat(entry["placed_at"]),
-        entry["body"].encode(),
-    )
+    head, _, body = kept.partition(b"\n")
+    version, customer_id, phone_index, placed_at = json.loads(head)
+    if version < found.get(versions.cache_key(order_no), 0):
+        return None
+    return CachedDocument(version, customer_id, phone_index, dt.datetime.fromisoformat(placed_at), body)
 
 
 def store(order: Order, document: Document) -> CachedDocument:
-    """Keep a document that was just built from `order`, and return it."""
+    """Keep a document that was just built from `order`, and return it: a line about it, then as it is sent."""
     kept = CachedDocument.of(order, document)
-    entry = {
-        "version": kept.version,
-        "customer_id": kept.customer_id,
-        "phone_index": kept.phone_index,
-        "placed_at": kept.placed_at.isoformat(),
-        "body": kept.body.decode(),
-    }
-    caching.put(_cache_key(order.order_no), entry, int(LIFETIME.total_seconds()))
+    head = json.dumps([kept.version, kept.customer_id, kept.phone_index, kept.placed_at.isoformat()]).encode()
+    caching.put(_cache_key(order.order_no), head + b"\n" + kept.body, int(LIFETIME.total_seconds()))
     return kept
 
 
 def _cache_key(order_no: str) -> str:
-    return f"doc:{order_no}"
+    return f"document:{order_no}"
 
 
 def _consignee(order: Order) -> dict[str, str]:
@@ -199,14 +216,10 @@ def _milestones(order: Order) -> list[dict[str, Any]]:
 
 
 def _lines(order: Order) -> list[dict[str, Any]]:
-    rows = OrderLine.objects.filter(order=order.pk).values_list("position", *_OF_LINE)
-    return [dict(zip(_OF_LINE, row[1:], strict=True)) for row in sorted(rows)]
+    return [dict(zip(_OF_LINE, row[1:], strict=True)) for row in sorted(_lines_of(order.pk))]
 
 
 def _history(order: Order) -> list[dict[str, Any]]:
-    rows = OrderEvent.objects.filter(order=order.pk).values_list(
-        "occurred_at", "recorded_at", "id", "from_status", "to_status", "source"
-    )
     return [
         {
             "from": from_status,
@@ -215,17 +228,15 @@ def _history(order: Order) -> list[dict[str, Any]]:
             "recorded_at": clock.isoformat(recorded_at),
             "source": source,
         }
-        for occurred_at, recorded_at, _, from_status, to_status, source in sorted(rows)
+        for occurred_at, recorded_at, _, from_status, to_status, source in sorted(_history_of(order.pk))
     ]
 
 
 def _parcels(order: Order) -> dict[Parcel, list[Scan]]:
     """Return the live parcels, first shipped first, each with the scans that were reported of it."""
-    live = Shipment.objects.filter(links__order=order.pk, voided_at=None).values_list(*Parcel._fields)
-    parcels = sorted(map(Parcel._make, live), key=lambda parcel: (parcel.shipped_at, parcel.id))
+    parcels = sorted(map(Parcel._make, _parcels_of(order.pk)), key=lambda parcel: (parcel.shipped_at, parcel.id))
     scans: dict[int, list[Scan]] = {parcel.id: [] for parcel in parcels}
-    reported = TrackingEvent.objects.filter(shipment__in=list(scans), overall=False).values_list(*Scan._fields)
-    for scan in map(Scan._make, reported):
+    for scan in map(Scan._make, _scans_of(list(scans))):
         scans[scan.shipment_id].append(scan)
     return {parcel: scans[parcel.id] for parcel in parcels}
 
@@ -281,7 +292,7 @@ def _eta(shipment: Shipment | Parcel, now: dt.datetime) -> dict[str, Any] | None
     }
 
 
-def _open_alerts(orders: Iterable[Order], shipment_ids: Mapping[int, Iterable[int]]) -> Mapping[int, list[Alert]]:
+def _open_alerts(orders: Iterable[Order], shipment_ids: Mapping[int, Iterable[int]]) -> Mapping[int, list[OpenAlert]]:
     """Return each order's open alerts that the buyer is told of, its boxes' included, oldest first.
 
     They are looked up by the unique key that every open alert has, so that no list of alerts is ever read through.
@@ -293,16 +304,15 @@ def _open_alerts(orders: Iterable[Order], shipment_ids: Mapping[int, Iterable[in
         for shipment_id in shipment_ids[order.pk]:
             for kind in _TOLD_OF_PARCEL:
                 concerned[alerting.open_key(kind, problems.subject_of(shipment_id))].append(order.pk)
-    found: dict[int, list[Alert]] = defaultdict(list)
-    rows = Alert.objects.filter(open_key__in=list(concerned)).only("kind", "open_key", "opened_at")
-    for alert in sorted(rows, key=lambda alert: (alert.opened_at, alert.pk)):
-        for order_id in concerned[alert.open_key or ""]:
+    found: dict[int, list[OpenAlert]] = defaultdict(list)
+    for alert in sorted(map(OpenAlert._make, _alerts_under(list(concerned)))):
+        for order_id in concerned[alert.open_key]:
             found[order_id].append(alert)
     return found
 
 
-def _alerts(alerts: Iterable[Alert]) -> list[dict[str, Any]]:
-    oldest: dict[str, Alert] = {}
+def _alerts(alerts: Iterable[OpenAlert]) -> list[dict[str, Any]]:
+    oldest: dict[str, OpenAlert] = {}
     for alert in alerts:
         oldest.setdefault(alert.kind, alert)
     return [
@@ -311,7 +321,7 @@ def _alerts(alerts: Iterable[Alert]) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(order: Order, shipments: Sequence[Shipment], alerts: Sequence[Alert], now: dt.datetime) -> Document:
+def _summary(order: Order, shipments: Sequence[Shipment], alerts: Sequence[OpenAlert], now: dt.datetime) -> Document:
     predicted = [shipment for shipment in shipments if shipment.eta_latest is not None]
     last = max(predicted, key=lambda shipment: (shipment.eta_latest, shipment.pk), default=None)
     return {

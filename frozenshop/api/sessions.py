@@ -9,6 +9,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db.models import QuerySet
@@ -38,7 +39,7 @@ class Login:
     expires_in: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Buyer:
     """Who signs a request. `phone_*` are the customer's, as they were when the session was cached."""
 
@@ -50,7 +51,7 @@ class Buyer:
     token_digest: str
     is_authenticated: bool = True
 
-    @property
+    @cached_property
     def sign_secret(self) -> str:
         return crypto.open_sealed(self.secret_sealed, purpose=purpose_of(self.token_digest))
 
