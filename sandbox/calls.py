@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,22 @@ from typing import Any
 from sandbox.instants import Clock, isoformat
 
 KEPT = 2000
-SECRETS = frozenset({"secret", "access_token", "session_key", "datasign", "x-signature"})
+SECRETS = frozenset(
+    {
+        "access_token",
+        "data_digest",
+        "datasign",
+        "key",
+        "msgdigest",
+        "salt",
+        "secret",
+        "session_key",
+        "sign",
+        "x-signature",
+    }
+)
+SECRETS_IN_TEXT = re.compile(r'("(?:key|salt)": ?)"[^"]*"')
+_PATH_SECRET = re.compile(r"(/callbacks/(?:sms/)?[a-z0-9]+/)[^?]+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +52,7 @@ def without_secrets(value: Any) -> Any:
         return {k: "***" if str(k).lower() in SECRETS else without_secrets(v) for k, v in value.items()}
     if isinstance(value, list):
         return [without_secrets(item) for item in value]
-    return value
+    return SECRETS_IN_TEXT.sub(r'\1"***"', value) if isinstance(value, str) else value
 
 
 class CallLog:
@@ -62,7 +78,7 @@ class CallLog:
                 service,
                 direction,
                 method,
-                path,
+                _PATH_SECRET.sub(r"\1***", path),
                 without_secrets(request),
                 status,
                 without_secrets(response),

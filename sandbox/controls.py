@@ -116,6 +116,8 @@ def _manner(asked: Mapping[str, Any], field: dataclasses.Field[Any], known: Any)
         return type(known)(number(asked, field.name, default=known, least=least, most=most))
     if isinstance(known, frozenset):
         return frozenset(several(asked, field.name, field.metadata["choices"]))
+    if "choices" in field.metadata:
+        return choice(asked, field.name, field.metadata["choices"])
     return text(asked, field.name, default="")
 
 
