@@ -30,5 +30,9 @@ def take(provider: str) -> bool:
 def left(provider: str) -> int:
     """Return how many questions may still be asked today."""
     state = state_of(provider)
-    used = state.calls_today if state.budget_on == clock.shanghai(clock.now()).date() else 0
-    return max(state.daily_budget - used, 0)
+    return max(state.daily_budget - used(state), 0)
+
+
+def used(state: ProviderState) -> int:
+    """Return how many questions of today are counted."""
+    return state.calls_today if state.budget_on == clock.shanghai(clock.now()).date() else 0

@@ -1,22 +1,35 @@
 """Asking about parcels: the watchdog behind the pushes, the buyer's refresh, and staff's "sync now".
 
-One waybill is never asked about twice within `FLOOR`, whoever wants it: leave is taken by a conditional update.
+One waybill is never asked about twice within `FLOOR`, whoever wants it; when one provider fails, the next one is asked.
 """
 
 import datetime as dt
 import itertools
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from frozenshop.kernel import clock, crypto, outbox
-from logistics import asking, breaker, cadence, messages, problems, tracking
-from logistics.asking import NotNow, Ticket
+from logistics import (
+    asking,
+    breaker,
+    cadence,
+    callback_tokens,
+    floor,
+    messages,
+    problems,
+    rationing,
+    subscriptions,
+    tracking,
+    turns,
+)
+from logistics.asking import NotNow, Ticket, Turn
 from logistics.carriers import provider_code
 from logistics.models import Provider, ProviderCall, Shipment
 from logistics.providers.base import (
@@ -61,69 +74,60 @@ class Synced:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Leave to ask about a parcel, and when it was asked about before."""
-
-    shipment: Shipment
-    provider: str
-    before: dt.datetime | None
-    taken_at: dt.datetime
-
-
 # --- one parcel -----------------------------------------------------------------------------------
 
 
-def sync(shipment: Shipment, effect: outbox.Effect | None = None) -> Synced:
+def sync(shipment: Shipment, effect: outbox.Effect | None = None, *, skip: Sequence[str] = ()) -> Synced:
     """Ask about a parcel now and record the answer; `effect` is the transaction in which to record.
 
-    Call it outside any transaction. Refusals and failures are recorded too, with the time of the next try.
+    Call it outside any transaction. One provider after the other is asked, each at most once, until one answers; those
+    of `skip` were asked a moment ago. Refusals and failures are recorded too, with the time of the next try.
     """
     recording = effect or transaction.atomic()
     if cadence.is_over(shipment):
         return _stop(shipment, recording)
-    provider = asking.provider_of(shipment.carrier)
-    if provider is None:
+    names = [name for name in turns.turn_of(shipment) if name not in skip]
+    if not names:
         return _put_off(shipment, clock.now() + NO_PROVIDER_GAP, "没有可用的轨迹服务商", recording)
-    leave = _take_leave(shipment, provider)
+    leave = floor.take_leave(shipment)
     if leave is None:
-        return _put_off(shipment, _next_allowed_at(shipment), "30 分钟内已查询过", recording)
-    question = question_about(shipment, provider)
-    try:
-        report = asking.ask(provider, "query", shipment.waybill_no, lambda: get_provider(provider).query(question))
-    except NotNow as refusal:
-        _give_back(leave)
-        return _put_off(shipment, _spread(refusal.until), refusal.reason, recording)
-    except ProviderError as error:
-        with recording:
-            return _record_failure(shipment, provider, error)
+        return _put_off(shipment, floor.next_allowed_at(shipment), "30 分钟内已查询过", recording)
+    turn = asking.ask_in_turn(
+        names, "query", shipment.waybill_no, lambda name: _query(shipment, name), carrier=shipment.carrier
+    )
+    if not turn.asked:
+        floor.give_back(leave)
     if effect is None:
-        _record_alone(shipment, provider, report)
+        record_alone(shipment, turn)
     else:
         with effect:
-            _record(shipment, provider, report)
-    return Synced(True)
+            record(shipment, turn)
+    return Synced(turn.answer is not None, "" if turn.answer else turn.reason)
 
 
 def subscribe(shipment: Shipment, effect: outbox.Effect) -> None:
-    """Ask the provider to push what happens to a parcel. Polling goes on as a watchdog, whatever comes of it."""
-    provider = asking.provider_of(shipment.carrier)
-    if provider is None or shipment.subscribed_at or cadence.is_over(shipment):
+    """Ask a provider (the next one, if one refuses) to push what happens to a parcel.
+
+    Polling goes on as a watchdog, whatever comes of it.
+    """
+    if shipment.subscribed_at or cadence.is_over(shipment):
         return
-    question = question_about(shipment, provider)
-    try:
-        asking.ask(provider, "subscribe", shipment.waybill_no, lambda: get_provider(provider).subscribe(question))
-    except NotNow as refusal:
-        with effect:
-            outbox.enqueue("logistics.subscribe", {"shipment_id": shipment.pk}, due_at=_spread(refusal.until))
-    except ProviderError as error:
-        if not error.permanent:
-            raise
-        with effect:
-            _tell_staff(shipment, provider, error)
-    else:
-        with effect:
-            Shipment.objects.filter(pk=shipment.pk).update(subscribed_at=clock.now())
+    allowed = {name: subscriptions.next_at(shipment, name) for name in asking.providers_of(shipment.carrier)}
+    now = clock.now()
+    names = [name for name, at in allowed.items() if at and at <= now]
+    turn = asking.ask_in_turn(names, "subscribe", shipment.waybill_no, lambda name: _subscribe(shipment, name))
+    passing = next((error for error in turn.errors.values() if not error.permanent), None)
+    if passing and not turn.answer:
+        raise passing
+    later = [at for at in allowed.values() if at and at > now]
+    again = [*later, *(_spread(refusal.until) for refusal in turn.refusals.values())]
+    with effect:
+        for name, error in turn.errors.items():
+            _tell_staff(shipment, name, error)
+        if turn.answer:
+            subscriptions.begin(shipment, turn.provider)
+        elif again:
+            outbox.enqueue("logistics.subscribe", {"shipment_id": shipment.pk}, due_at=min(again))
 
 
 def sync_now(shipment: Shipment) -> Synced:
@@ -135,9 +139,24 @@ def sync_now(shipment: Shipment) -> Synced:
 
 def question_about(shipment: Shipment, provider: str) -> Question:
     """Return the question about a parcel, with the consignee's last four digits only where the provider wants them."""
-    code = provider_code(shipment.carrier, provider)
-    wants_tail = provider in shipment.carrier.needs_phone_tail
-    return Question(code, shipment.waybill_no, _phone_tail(shipment) if wants_tail else "")
+    carrier = subscriptions.carrier_of(shipment, provider)
+    return Question(
+        provider_code(carrier, provider),
+        shipment.waybill_no,
+        _phone_tail(shipment) if provider in carrier.needs_phone_tail else "",
+        origin=shipment.origin,
+        destination=shipment.destination,
+        callback_url=callback_tokens.address(shipment, provider),
+    )
+
+
+def _query(shipment: Shipment, provider: str) -> ProviderReport:
+    return get_provider(provider).query(question_about(shipment, provider))
+
+
+def _subscribe(shipment: Shipment, provider: str) -> bool:
+    get_provider(provider).subscribe(question_about(shipment, provider))
+    return True
 
 
 # --- many parcels ---------------------------------------------------------------------------------
@@ -150,24 +169,41 @@ def due(now: dt.datetime | None = None) -> QuerySet[Shipment]:
 
 
 def claim_due() -> int:
-    """Queue a question for each due parcel of a bounded batch; return how many. Call it inside a transaction.
+    """Queue questions about the due parcels of a bounded batch; return about how many. Call it inside a transaction.
 
-    A claimed parcel moves back in the queue first, so that one that fails for ever can't block the rest.
+    A claimed parcel moves back in the queue first, so that one that fails for ever can't block the rest. What the
+    day's budget won't do for waits until tomorrow.
     """
     now = clock.now()
-    claimed = 0
-    for pk, due_at in due(now).values_list("pk", "next_poll_at")[: _batch()]:
-        if Shipment.objects.filter(pk=pk, next_poll_at=due_at).update(next_poll_at=now + CLAIM):
-            enqueue_sync([pk], slot=f"{due_at:%Y%m%d%H%M%S%f}")
-            claimed += 1
-    return claimed
+    parcels = list(due(now).select_related("carrier")[: _batch()])
+    waiting = rationing.must_wait(parcels, now)
+    for parcel in parcels:
+        if parcel.pk in waiting:
+            _move(parcel, waiting[parcel.pk])
+    claimed = [parcel for parcel in parcels if parcel.pk not in waiting and _move(parcel, now + CLAIM)]
+    for provider, group in turns.together(claimed):
+        _enqueue(provider, group)
+    return len(claimed)
 
 
-def enqueue_sync(shipment_ids: Iterable[int], *, slot: str = "") -> None:
-    """Queue a question about each parcel; a `slot` makes it one however often it is queued."""
+def enqueue_sync(shipment_ids: Iterable[int]) -> None:
+    """Queue a question about each parcel."""
     for pk in shipment_ids:
-        key = f"sync:{pk}:{slot}" if slot else None
-        outbox.enqueue("logistics.sync_shipment", {"shipment_id": pk}, key=key)
+        outbox.enqueue("logistics.sync_shipment", {"shipment_id": pk})
+
+
+def _move(parcel: Shipment, until: dt.datetime) -> bool:
+    """Move a parcel in the queue, if nobody else has; `next_poll_at` of the object still says when it was due."""
+    return bool(Shipment.objects.filter(pk=parcel.pk, next_poll_at=parcel.next_poll_at).update(next_poll_at=until))
+
+
+def _enqueue(provider: str, parcels: Sequence[Shipment]) -> None:
+    first, ids = parcels[0], [parcel.pk for parcel in parcels]
+    key = f"sync:{first.pk}:{first.next_poll_at:%Y%m%d%H%M%S%f}"
+    if provider:
+        outbox.enqueue("logistics.sync_batch", {"provider": provider, "shipment_ids": ids}, key=key)
+    else:
+        outbox.enqueue("logistics.sync_shipment", {"shipment_id": first.pk}, key=key)
 
 
 def _batch() -> int:
@@ -190,10 +226,10 @@ def refresh_now(order: Order) -> Refreshed:
     """
     live = Shipment.objects.filter(orders=order, voided_at__isnull=True).select_related("carrier").order_by("pk")
     parcels = [shipment for shipment in live if not cadence.is_over(shipment)]
-    may = ((leave, ticket) for shipment in parcels if (leave := _leave(shipment)) and (ticket := _admit(leave)))
+    may = ((shipment, ticket) for shipment in parcels if (ticket := _admit(shipment)))
     asked = dict(itertools.islice(may, REFRESH_AT_MOST))
     answers = _ask_together(asked)
-    refreshed = [_settle(leave, ticket, answers[leave]) for leave, ticket in asked.items()]
+    refreshed = [_settle(shipment, ticket, answers[shipment]) for shipment, ticket in asked.items()]
     if asked:
         bump([order.pk])  # `checked_at` stands in the document: who refreshed reads it next.
     checked = Shipment.objects.filter(pk__in=[shipment.pk for shipment in parcels]).values_list("checked_at", flat=True)
@@ -204,31 +240,29 @@ def refresh_now(order: Order) -> Refreshed:
     return Refreshed(any(refreshed), max(min(allowed), now))
 
 
-def _leave(shipment: Shipment) -> Leave | None:
-    provider = asking.provider_of(shipment.carrier)
-    return _take_leave(shipment, provider) if provider else None
+def _admit(shipment: Shipment) -> Ticket | None:
+    """Take leave, and a ticket of the first provider that may be asked."""
+    leave = floor.take_leave(shipment)
+    for name in turns.turn_of(shipment) if leave else ():
+        with suppress(NotNow):
+            return asking.admit(name, "query", shipment.waybill_no, carrier=shipment.carrier)
+    if leave:
+        floor.give_back(leave)
+    return None
 
 
-def _admit(leave: Leave) -> Ticket | None:
-    try:
-        return asking.admit(leave.provider, "query", leave.shipment.waybill_no)
-    except NotNow:
-        _give_back(leave)
-        return None
-
-
-def _ask_together(asked: dict[Leave, Ticket]) -> dict[Leave, ProviderReport | ProviderError]:
+def _ask_together(asked: dict[Shipment, Ticket]) -> dict[Shipment, ProviderReport | ProviderError]:
     if not asked:
         return {}
     pool = ThreadPoolExecutor(max_workers=len(asked), thread_name_prefix="refresh")
-    futures: dict[Leave, Future[ProviderReport]] = {}
-    for leave in asked:
-        question = question_about(leave.shipment, leave.provider)
-        query = get_provider(leave.provider).query
-        futures[leave] = pool.submit(copy_context().run, query, question, timeout=REFRESH_SECONDS)
+    futures: dict[Shipment, Future[ProviderReport]] = {}
+    for shipment, ticket in asked.items():
+        question = question_about(shipment, ticket.provider)
+        query = get_provider(ticket.provider).query
+        futures[shipment] = pool.submit(copy_context().run, query, question, timeout=REFRESH_SECONDS)
     wait(futures.values(), timeout=REFRESH_SECONDS)
     pool.shutdown(wait=False, cancel_futures=True)
-    return {leave: _outcome(future) for leave, future in futures.items()}
+    return {shipment: _outcome(future) for shipment, future in futures.items()}
 
 
 def _outcome(future: Future[ProviderReport]) -> ProviderReport | ProviderError:
@@ -242,70 +276,59 @@ def _outcome(future: Future[ProviderReport]) -> ProviderReport | ProviderError:
     raise error
 
 
-def _settle(leave: Leave, ticket: Ticket, outcome: ProviderReport | ProviderError) -> bool:
-    if isinstance(outcome, ProviderError):
-        asking.settle(ticket, outcome)
-        with transaction.atomic():
-            return _record_failure(leave.shipment, leave.provider, outcome).answered
-    asking.settle(ticket)
-    _record_alone(leave.shipment, leave.provider, outcome)
-    return True
-
-
-# --- the floor ------------------------------------------------------------------------------------
-
-
-def _take_leave(shipment: Shipment, provider: str) -> Leave | None:
-    """Take leave to ask, or None if it was asked about within the floor."""
-    now = clock.now()
-    row = Shipment.objects.filter(pk=shipment.pk)
-    before = row.values_list("checked_at", flat=True).get()
-    free = Q(checked_at__isnull=True) | Q(checked_at__lte=now - FLOOR)
-    if not row.filter(free).update(checked_at=now):
-        return None
-    return Leave(shipment, provider, before, now)
-
-
-def _give_back(leave: Leave) -> None:
-    """Undo leave that was not used: nothing was asked."""
-    Shipment.objects.filter(pk=leave.shipment.pk, checked_at=leave.taken_at).update(checked_at=leave.before)
-
-
-def _next_allowed_at(shipment: Shipment) -> dt.datetime:
-    checked_at = Shipment.objects.values_list("checked_at", flat=True).get(pk=shipment.pk)
-    return (checked_at or clock.now()) + FLOOR
+def _settle(shipment: Shipment, ticket: Ticket, outcome: ProviderReport | ProviderError) -> bool:
+    error = outcome if isinstance(outcome, ProviderError) else None
+    asking.settle(ticket, error)
+    record_alone(shipment, turn_of_one(ticket.provider, outcome))
+    return error is None
 
 
 # --- recording ------------------------------------------------------------------------------------
 
 
+def turn_of_one(provider: str, outcome: ProviderReport | ProviderError) -> Turn[ProviderReport]:
+    """Return what asking a single provider amounts to."""
+    if isinstance(outcome, ProviderError):
+        return Turn(errors={provider: outcome})
+    return Turn(provider, outcome)
+
+
 @retried
-def _record_alone(shipment: Shipment, provider: str, report: ProviderReport) -> None:
+def record_alone(shipment: Shipment, turn: Turn[ProviderReport]) -> None:
+    """Record in a transaction of its own how a turn ended."""
     with transaction.atomic():
-        _record(shipment, provider, report)
+        record(shipment, turn)
 
 
-def _record(shipment: Shipment, provider: str, report: ProviderReport) -> None:
-    messages.keep_answer(provider, report)
-    recorded = tracking.record_events(shipment, report, provider=Provider(provider))
+def record(shipment: Shipment, turn: Turn[ProviderReport]) -> None:
+    """Record how a turn ended: the answer, or the next try. What a person must mend opens an alert."""
+    report = turn.answer
+    for name, error in turn.errors.items():
+        if error.permanent and (report is None or error.concerns != Concerns.WAYBILL):
+            _tell_staff(shipment, name, error)
+    if report is None:
+        _postpone(shipment, _next_try(shipment, turn))
+        return
+    messages.keep_answer(turn.provider, report)
+    recorded = tracking.record_events(shipment, report, provider=Provider(turn.provider))
     _postpone(recorded.shipment, cadence.next_poll_at(recorded.shipment, clock.now()))
-    for subject in (asking.carrier_subject(provider, shipment.carrier), problems.subject(shipment)):
+    for subject in (asking.carrier_subject(turn.provider, shipment.carrier), problems.subject(shipment)):
         alerting.resolve_alerts(subject, [AlertKind.PROVIDER_TROUBLE], resolution="服务商已答复")
 
 
-def _record_failure(shipment: Shipment, provider: str, error: ProviderError) -> Synced:
-    """Set the next try: soon for what may pass, tomorrow (and a person now) for what won't."""
-    if error.permanent:
-        _tell_staff(shipment, provider, error)
-        _postpone(shipment, clock.now() + PARKED_GAP)
-    else:
-        _postpone(shipment, clock.now() + _retry_gap(shipment))
-    return Synced(False, error.reason)
+def _next_try(shipment: Shipment, turn: Turn[ProviderReport]) -> dt.datetime:
+    """Return when to try again: soon for what may pass, tomorrow for what won't by itself."""
+    now = clock.now()
+    tries = [_spread(refusal.until) for refusal in turn.refusals.values()]
+    for name, error in turn.errors.items():
+        tries.append(now + (PARKED_GAP if error.permanent else _retry_gap(shipment, name)))
+    return max(min(tries), now + FLOOR) if turn.errors else min(tries)
 
 
-def _retry_gap(shipment: Shipment) -> dt.timedelta:
+def _retry_gap(shipment: Shipment, provider: str) -> dt.timedelta:
     """Return a wait that doubles with each failure in a row, from the floor up, with jitter."""
-    calls = ProviderCall.objects.filter(waybill_no=shipment.waybill_no, operation="query").order_by("-pk")
+    asked = ProviderCall.objects.filter(waybill_no=shipment.waybill_no, provider=provider, operation="query")
+    calls = asked.order_by("-pk")
     failures = 0
     for outcome in calls.values_list("outcome", flat=True)[:5]:
         if outcome == "ok":

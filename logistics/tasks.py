@@ -1,16 +1,25 @@
 """The background work of logistics. Each consumer is thin, takes ids, and is safe to run twice."""
 
+from collections.abc import Sequence
+
 from frozenshop.kernel import outbox
-from logistics import messages, polling, staleness
+from logistics import batches, messages, polling, staleness
 from logistics.models import ProviderMessage, Shipment
 
 
 @outbox.consumer("logistics.sync_shipment", transactional=False, time_limit=60)
-def sync_shipment(effect: outbox.Effect, shipment_id: int) -> None:
-    """Ask the provider about one parcel. A parcel asked about within the floor is left for later."""
+def sync_shipment(effect: outbox.Effect, shipment_id: int, skip: Sequence[str] = ()) -> None:
+    """Ask providers about one parcel. A parcel asked about within the floor is left for later."""
     shipment = Shipment.objects.select_related("carrier").filter(pk=shipment_id).first()
     if shipment is not None:
-        polling.sync(shipment, effect)
+        polling.sync(shipment, effect, skip=skip)
+
+
+@outbox.consumer("logistics.sync_batch", transactional=False, time_limit=60)
+def sync_batch(effect: outbox.Effect, provider: str, shipment_ids: Sequence[int]) -> None:
+    """Ask a provider about several parcels in one call."""
+    shipments = Shipment.objects.select_related("carrier").filter(pk__in=shipment_ids).order_by("pk")
+    batches.sync(provider, list(shipments), effect)
 
 
 @outbox.consumer("logistics.subscribe", transactional=False, time_limit=60)

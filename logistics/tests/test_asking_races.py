@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from frozenshop.kernel import clock
-from logistics import asking, breaker, messages, polling
+from logistics import asking, breaker, floor, messages, polling
 from logistics.models import ProviderMessage, ProviderState
 from logistics.tests.test_messages import body_of
 from logistics.tests.tracked import queued, tracked
@@ -38,7 +38,7 @@ def together(act: Callable[[], Any]) -> list[Any]:
 
 def test_one_of_many_gets_leave_to_ask():
     shipment = tracked()
-    assert sum(leave is not None for leave in together(lambda: polling._take_leave(shipment, "kdniao"))) == 1
+    assert sum(leave is not None for leave in together(lambda: floor.take_leave(shipment))) == 1
 
 
 def test_the_budget_is_never_overdrawn():

@@ -217,7 +217,7 @@ def test_an_answer_resolves_the_trouble(fake_http, frozen):
     frozen.shift(polling.PARKED_GAP)
     fake_http.will_answer(answer())
     polling.sync_now(fresh(shipment))
-    assert Alert.objects.get().resolved_at
+    assert Alert.objects.get(kind="provider_trouble").resolved_at
 
 
 def test_the_account_of_a_failure_holds_no_phone(fake_http):

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from logistics import polling
-from logistics.asking import CALLS_PER_SECOND
+from logistics import breaker, polling
 from logistics.models import Shipment
+from logistics.providers.base import configured_providers
 
 
 class Command(BaseCommand):
@@ -41,8 +41,10 @@ def _named(waybill_no: str) -> list[Shipment]:
 
 
 def _due() -> Iterator[Shipment]:
-    """Each due parcel once, the longest waiting first, no faster than the provider allows."""
+    """Each due parcel once, the longest waiting first, no faster than the slowest provider allows."""
+    a_minute = min((breaker.state_of(name).calls_per_minute for name in configured_providers()), default=60)
+    together = max(a_minute // 60, 1)
     for count, pk in enumerate(list(polling.due().values_list("pk", flat=True)), start=1):
         yield Shipment.objects.select_related("carrier").get(pk=pk)
-        if count % int(CALLS_PER_SECOND) == 0:
-            time.sleep(1)
+        if count % together == 0:
+            time.sleep(60 * together / max(a_minute, 1))
