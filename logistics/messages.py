@@ -13,7 +13,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from frozenshop.kernel import clock, crypto, outbox
-from logistics import tracking
+from logistics import subscriptions, tracking
+from logistics.carriers import provider_code
 from logistics.models import Provider, ProviderCall, ProviderMessage, Shipment
 from logistics.providers.base import Forged, ProviderReport, Reply, Unreadable, get_provider
 
@@ -99,11 +100,20 @@ def apply_message(message: ProviderMessage) -> None:
 
 
 def shipment_of(provider: str, report: ProviderReport) -> Shipment | None:
-    """Return the parcel that a report speaks of: by the provider's carrier code and waybill, the newest live one."""
+    """Return the parcel that a report speaks of: by the provider's carrier code and waybill, the newest live one.
+
+    A carrier that the provider itself put right finds the parcel too.
+    """
     parcels = Shipment.objects.select_related("carrier").filter(waybill_no=report.waybill_no)
-    if report.carrier_code and provider in (Provider.KDNIAO, Provider.KUAIDI100, Provider.CAINIAO):
-        parcels = parcels.filter(**{f"carrier__{provider}_code": report.carrier_code})
-    return max(parcels, key=lambda parcel: (parcel.voided_at is None, parcel.generation, parcel.pk), default=None)
+    if (code := report.carrier_code) and provider in (Provider.KDNIAO, Provider.KUAIDI100, Provider.CAINIAO):
+        told = subscriptions.corrected_to(provider, code, report.waybill_no).values("shipment")
+        parcels = parcels.filter(Q(**{f"carrier__{provider}_code": code}) | Q(pk__in=told))
+    return max(parcels, key=lambda parcel: _nearness(parcel, provider, report), default=None)
+
+
+def _nearness(parcel: Shipment, provider: str, report: ProviderReport) -> tuple[bool, bool, int, int]:
+    ours = not report.carrier_code or provider_code(parcel.carrier, provider) == report.carrier_code
+    return ours, parcel.voided_at is None, parcel.generation, parcel.pk
 
 
 def queue_held(waybill_no: str = "") -> int:
@@ -142,7 +152,8 @@ def _apply(provider: str, report: ProviderReport) -> bool:
     shipment = shipment_of(provider, report)
     if shipment is None:
         return False
-    tracking.record_events(shipment, report, provider=Provider(provider))
+    recorded = tracking.record_events(shipment, report, provider=Provider(provider))
+    subscriptions.heed(recorded.shipment, provider, report)
     return True
 
 

@@ -334,13 +334,17 @@ class ProviderUsage(models.Model):
 
 
 class Subscription(models.Model):
-    """One promise of a provider to push what happens to a parcel. `ended_at`: it stopped, for `detail`."""
+    """One promise of a provider to push what happens to a parcel. `ended_at`: it stopped, for `detail`.
+
+    `corrected_carrier_code`: the provider's code of the carrier that it found instead of ours, empty where it agrees.
+    """
 
     shipment = models.ForeignKey(Shipment, models.CASCADE, related_name="subscriptions")
     provider = KeyField("服务商", max_length=12, choices=Provider.choices)
     subscribed_at = models.DateTimeField("订阅时间", default=timezone.now)
     ended_at = models.DateTimeField("结束时间", null=True, blank=True)
     detail = models.CharField("说明", max_length=200, blank=True)
+    corrected_carrier_code = KeyField("服务商认定的承运商", max_length=40, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "轨迹订阅"

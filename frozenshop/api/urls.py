@@ -46,5 +46,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("merchant/orders/<any:order_no>/shipments/<any:waybill_no>/void", merchant.ShipmentVoidView.as_view()),
     path("merchant/orders/<any:order_no>", merchant.OrderView.as_view()),
     path("callbacks/kdniao", callbacks.push, {"provider": "kdniao"}),
+    path("callbacks/cainiao", callbacks.push, {"provider": "cainiao"}),
+    path("callbacks/cainiao/<str:secret>", callbacks.push, {"provider": "cainiao"}),
+    path("callbacks/sf/<str:secret>", callbacks.push, {"provider": "sf"}),
+    path("callbacks/kuaidi100/<str:secret>", callbacks.push, {"provider": "kuaidi100"}),
     re_path(r"^(?:api|merchant|callbacks)/", unknown),
 ]

@@ -16,6 +16,9 @@ from logistics.models import ShipmentStatus
 
 PROVIDERS: Mapping[str, str] = {
     "kdniao": "logistics.providers.kdniao",
+    "cainiao": "logistics.providers.cainiao",
+    "sf": "logistics.providers.sf",
+    "kuaidi100": "logistics.providers.kuaidi100",
 }
 
 MAX_PUSH_BYTES = 1024 * 1024

@@ -32,6 +32,8 @@ class ProviderSuite:
     secrets: tuple[str, ...]
     bad_key_answer: Any
     waybill_no = "TEST0000000001"
+    path_secret = ""
+    """The last part of the callback's path, for providers that have one there."""
 
     def push(self, *scans: Scan) -> bytes:
         """Return an authentic push about `waybill_no`, its scans in the order given."""
@@ -61,16 +63,16 @@ class ProviderSuite:
         assert self.provider.configured()
 
     def test_an_authentic_push_passes(self):
-        self.provider.authenticate(self.push(FIRST))
+        self.provider.authenticate(self.push(FIRST), self.path_secret)
 
     def test_a_forged_push_is_refused(self):
         with pytest.raises(Forged):
-            self.provider.authenticate(self.forged(self.push(FIRST)))
+            self.provider.authenticate(self.forged(self.push(FIRST)), self.path_secret)
 
     @pytest.mark.parametrize("body", NOISE, ids=range(len(NOISE)))
     def test_noise_is_refused_without_failing(self, body):
         with pytest.raises((Forged, Unreadable)):
-            self.provider.authenticate(body)
+            self.provider.authenticate(body, self.path_secret)
 
     @pytest.mark.parametrize("text", ["", "null", "{}", "[1]", "{", '"x"', "[" * 5000, '{"a":' * 200])
     def test_a_signed_push_that_makes_no_sense_is_unreadable(self, text):
@@ -79,7 +81,7 @@ class ProviderSuite:
 
     def test_a_push_over_the_limit_is_unreadable(self):
         with pytest.raises(Unreadable):
-            self.provider.authenticate(self.signed("x" * MAX_PUSH_BYTES))
+            self.provider.authenticate(self.signed("x" * MAX_PUSH_BYTES), self.path_secret)
 
     def test_an_unknown_code_is_unknown_and_counted(self):
         (report,) = self.provider.parse(self.push(FIRST._replace(code="98765")))
