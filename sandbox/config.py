@@ -12,6 +12,15 @@ class Config:
     kdniao_api_key: str
     wechat_appid: str
     wechat_app_secret: str
+    sf_partner_id: str = ""
+    sf_checkword: str = ""
+    sf_callback_secret: str = ""
+    kuaidi100_customer: str = ""
+    kuaidi100_key: str = ""
     public_url: str = ""
+    cainiao_provider_id: str = ""
+    cainiao_app_code: str = ""
+    cainiao_secret: str = ""
+    cainiao_callback_secret: str = ""
     port: int = 8001
     state_dir: Path | None = None

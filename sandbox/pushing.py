@@ -73,7 +73,7 @@ class Voice(Protocol):
     def accepted(self, status: int, text: str) -> bool:
         """Return whether the merchant's answer stops the repetitions."""
 
-    def news(self, shipment: Shipment, now: float) -> list[float]:
+    def news(self, world: World, shipment: Shipment, now: float) -> list[float]:
         """Return the instants of what is to be told; a payload is told once, when it was registered."""
         if shipment.payload is not None:
             tells = isinstance(shipment.payload, str) or self.pushable(shipment.payload)
@@ -106,7 +106,7 @@ class Pusher:
             return
         for shipment in self.world.shipments.values():
             if shipment.push and (voice := self.voices.get(shipment.provider)):
-                for as_of in voice.news(shipment, now):
+                for as_of in voice.news(self.world, shipment, now):
                     shipment.pushed_until, self.world.dirty = as_of, True
                     self._enqueue(shipment, as_of)
 

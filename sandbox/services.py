@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox import kdniao, kdniao_voice, wechat
+from sandbox import cainiao, kdniao, kdniao_voice, kuaidi100, kuaidi100_voice, sf, sf_voice, wechat
 from sandbox.pushing import Voice
 from sandbox.serving import Asked, Service
 
@@ -13,6 +13,27 @@ SERVICES: Mapping[str, Service] = {
         voice=kdniao_voice.KdniaoVoice(),
         manners=kdniao.Manners,
         sample=kdniao.sample,
+    ),
+    "cainiao": Service(
+        serves=lambda asked: asked.path == cainiao.GATEWAY,
+        answer=lambda world, asked: cainiao.answer(world, asked.form),
+        voice=cainiao.CainiaoVoice(),
+        manners=cainiao.Manners,
+        sample=cainiao.sample,
+    ),
+    "sf": Service(
+        serves=lambda asked: asked.path == sf.PATH,
+        answer=lambda world, asked: sf.answer(world, asked.form),
+        voice=sf_voice.SfVoice(),
+        manners=sf.Manners,
+        sample=sf.sample,
+    ),
+    "kuaidi100": Service(
+        serves=lambda asked: asked.path in kuaidi100.SERVED,
+        answer=kuaidi100.answer,
+        voice=kuaidi100_voice.Kuaidi100Voice(),
+        manners=kuaidi100.Manners,
+        sample=kuaidi100.sample,
     ),
     "wechat": Service(
         serves=lambda asked: asked.path.startswith(wechat.SERVED),

@@ -12,8 +12,17 @@ from sandbox.server import Sandbox
 CONFIG = Config(
     kdniao_business_id="1237100",
     kdniao_api_key="test-api-key-0000-0001",
+    cainiao_provider_id="0123456789abcdef0123456789abcdef",
+    cainiao_app_code="demo-app",
+    cainiao_secret="demo-secret-0001",
+    cainiao_callback_secret="test-only-path-Secret-0001",
+    sf_partner_id="DEMO",
+    sf_checkword="demoCheckWord0001",
+    sf_callback_secret="0f1e2d3c4b5a69788796a5b4c3d2e19a",
     wechat_appid="wx0123456789abcdef",
     wechat_app_secret="test-only-app-secret",
+    kuaidi100_customer="TESTCUSTOMER0000000000000000001",
+    kuaidi100_key="testKey000001",
     public_url="http://merchant.test",
     port=0,
 )
