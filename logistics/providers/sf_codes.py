@@ -81,10 +81,10 @@ def reading_of(
     A route may be told with first status (query) or without (most pushes). Where both amount to the same, the code is
     the opCode, so that they are one scan; where what stands beside it decides, it is part of the code: `99+2`, `44/3`.
     """
-    pair = f"{op_code}+{reason_code}"
-    if pair in COMBINATIONS:
-        return *COMBINATIONS[pair], pair
     status, reason = _by_op_code(op_code, text)
+    turned = COMBINATIONS.get(pair := f"{op_code}+{reason_code}")
+    if turned and turned != (status, reason):
+        return *turned, pair
     better = SECONDARY_STATUSES.get(secondary) or FIRST_STATUSES.get(first)
     if better in (None, status) or (op_code in _EXACT and better in _ORDINARY_WAY):
         return status, reason, op_code

@@ -458,6 +458,10 @@ def test_99_is_a_return_where_the_text_says_so():
     assert reading_of("99", text="应客户要求，快件正在转寄中")[0] == S.FORWARDED
 
 
+def test_a_reason_that_says_what_the_text_says_makes_no_second_scan():
+    assert reading_of("99", "2", text="快件将退回寄件地") == reading_of("99", first="-", text="快件将退回寄件地")
+
+
 def test_a_route_without_any_code_is_left_to_its_text():
     report = report_of(route(text="已签收"))
     assert (report.events[0].status, report.events[0].code, report.unknown_codes) == (S.UNKNOWN, "", ())
