@@ -27,6 +27,16 @@ def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
     values |= {
         "KDNIAO_BUSINESS_ID": str(secrets.randbelow(900_000) + 1_000_000),
         "KDNIAO_API_KEY": secrets.token_hex(16),
+        "SF_PARTNER_ID": "DEMO" + secrets.token_hex(3).upper(),
+        "SF_CHECKWORD": secrets.token_urlsafe(24),
+        "SF_CALLBACK_SECRETS": secrets.token_hex(16),
+        "KUAIDI100_CUSTOMER": secrets.token_hex(16).upper(),
+        "KUAIDI100_KEY": secrets.token_urlsafe(9),
+        "KUAIDI100_CALLBACK_SALT": secrets.token_hex(16),
+        "CAINIAO_PROVIDER_ID": secrets.token_hex(16),
+        "CAINIAO_APP_CODE": f"demo-{secrets.token_hex(3)}",
+        "CAINIAO_SECRET": secrets.token_hex(16),
+        "CAINIAO_CALLBACK_SECRETS": secrets.token_hex(16),
         "WECHAT_APPID": "wx" + secrets.token_hex(8),
         "WECHAT_APP_SECRET": secrets.token_hex(16),
         "METRICS_TOKEN": secrets.token_urlsafe(24),
@@ -39,6 +49,9 @@ def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "SANDBOX_PORT": str(sandbox_port),
         "KDNIAO_BASE_URL": sandbox,
+        "CAINIAO_BASE_URL": sandbox,
+        "SF_BASE_URL": sandbox,
+        "KUAIDI100_BASE_URL": sandbox,
         "WECHAT_BASE_URL": sandbox,
     }
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -51,6 +51,22 @@ def prepare() -> tuple[dict[str, Any], Customer]:
         "buyer": buyer,
         "merchant": _merchant(old.get("merchant")),
         "kdniao": {"business_id": settings.KDNIAO_BUSINESS_ID, "api_key": settings.KDNIAO_API_KEY},
+        "sf": {
+            "partner_id": settings.SF_PARTNER_ID,
+            "checkword": settings.SF_CHECKWORD,
+            "callback_secrets": settings.SF_CALLBACK_SECRETS,
+        },
+        "kuaidi100": {
+            "customer": settings.KUAIDI100_CUSTOMER,
+            "key": settings.KUAIDI100_KEY,
+            "callback_salt": settings.KUAIDI100_CALLBACK_SALT,
+        },
+        "cainiao": {
+            "provider_id": settings.CAINIAO_PROVIDER_ID,
+            "app_code": settings.CAINIAO_APP_CODE,
+            "secret": settings.CAINIAO_SECRET,
+            "callback_secrets": settings.CAINIAO_CALLBACK_SECRETS,
+        },
         "wechat": {"appid": settings.WECHAT_APPID, "app_secret": settings.WECHAT_APP_SECRET},
     }
     write(credentials)

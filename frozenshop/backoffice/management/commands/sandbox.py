@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from frozenshop.kernel import callback_secrets
+
 
 class Command(BaseCommand):
     help = "启动沙箱：外部服务的替身（只监听本机）"
@@ -23,8 +25,17 @@ class Command(BaseCommand):
         config = Config(
             kdniao_business_id=settings.KDNIAO_BUSINESS_ID,
             kdniao_api_key=settings.KDNIAO_API_KEY,
+            kuaidi100_customer=settings.KUAIDI100_CUSTOMER,
+            kuaidi100_key=settings.KUAIDI100_KEY,
             wechat_appid=settings.WECHAT_APPID,
             wechat_app_secret=settings.WECHAT_APP_SECRET,
+            sf_partner_id=settings.SF_PARTNER_ID,
+            sf_checkword=settings.SF_CHECKWORD,
+            sf_callback_secret=next(iter(callback_secrets.listed("SF_CALLBACK_SECRETS")), ""),
+            cainiao_provider_id=settings.CAINIAO_PROVIDER_ID,
+            cainiao_app_code=settings.CAINIAO_APP_CODE,
+            cainiao_secret=settings.CAINIAO_SECRET.split(",")[0].strip(),
+            cainiao_callback_secret=next(iter(callback_secrets.listed("CAINIAO_CALLBACK_SECRETS")), ""),
             public_url=settings.PUBLIC_URL,
             port=settings.SANDBOX_PORT,
             state_dir=settings.VAR_DIR,
