@@ -8,10 +8,11 @@ from django.db import transaction
 
 from frozenshop.kernel import calendar, clock
 from frozenshop.kernel.actor import Actor, Source
-from logistics import cadence, problems, tracking
+from logistics import anomalies, cadence, problems, tracking
+from logistics.lateness import SETTLED
 from logistics.models import Shipment, ShipmentStatus
 from orders import alerting
-from orders.models import AlertKind, Order, OrderStatus
+from orders.models import AlertKind, AlertOutcome, Order
 from orders.versions import bump
 
 logger = structlog.get_logger(__name__)
@@ -19,7 +20,6 @@ logger = structlog.get_logger(__name__)
 BATCH = 200
 STAND_BACK = dt.timedelta(hours=1)
 """How long a row that failed waits, so that it can't block the others."""
-SETTLED = frozenset({OrderStatus.DELIVERED, OrderStatus.RETURNED, OrderStatus.REFUNDED, OrderStatus.CANCELLED})
 
 
 def find_stale(batch: int = BATCH) -> int:
@@ -44,24 +44,43 @@ def notice(shipment: Shipment) -> None:
         Shipment.objects.filter(pk=shipment.pk).update(stale_after=None)
         return
     _open(shipment, orders, now)
-    limit = cadence.silence_limit(shipment.status, shipment.temperature_class) or STAND_BACK
-    lost = now - cadence.heard_at(shipment) > cadence.GIVE_UP_AFTER
     Shipment.objects.filter(pk=shipment.pk).update(
-        stale_since=shipment.stale_since or shipment.stale_after,
-        stale_after=None if lost else calendar.add_carrier_time(now, limit),
+        stale_since=shipment.stale_since or shipment.stale_after, stale_after=_next_look(shipment, now)
     )
     bump(order.pk for order in orders)
 
 
+def _kind(shipment: Shipment, now: dt.datetime) -> AlertKind:
+    if now - cadence.heard_at(shipment) > cadence.GIVE_UP_AFTER:
+        return AlertKind.LOST_CONTACT
+    lost_after = anomalies.lost_after(shipment)
+    return AlertKind.LOST if lost_after and lost_after <= now else anomalies.SILENCE[shipment.status].kind
+
+
 def _open(shipment: Shipment, orders: list[Order], now: dt.datetime) -> None:
-    silent = now - cadence.heard_at(shipment)
-    waiting = shipment.status == ShipmentStatus.AWAITING_PICKUP
-    kind = AlertKind.LOCKER_WAITING if waiting else AlertKind.STALE
-    if silent > cadence.GIVE_UP_AFTER:
-        kind = AlertKind.LOST_CONTACT
-    label = ShipmentStatus(shipment.status).label
-    detail = f"运单 {shipment.waybill_no}：{label}，{_duration(silent)}没有新轨迹"
-    alerting.open_alert(kind, subject=problems.subject(shipment), order=orders[0] if orders else None, detail=detail)
+    """Open what the silence is called by now, in place of what it was called before."""
+    kind, about = _kind(shipment, now), problems.subject(shipment)
+    if kind is AlertKind.STALE and alerting.open_alerts(about, problems.TROUBLE):
+        return  # A person has been told already of what it waits for.
+    former = [] if kind in problems.WAITING else alerting.open_alerts(about, problems.LADDER)
+    since = anomalies.silent_since(shipment)
+    label, silent = ShipmentStatus(shipment.status).label, _duration(now - since)
+    trouble = problems.Trouble(f"{label}，{silent}没有新轨迹", since)
+    owner_id = next((alert.owner_id for alert in former if alert.owner_id), None)
+    problems.open_about(shipment, kind, orders, trouble, owner_id=owner_id)
+    outgrown = [rung for rung in problems.LADDER if rung is not kind]
+    if kind not in problems.WAITING:
+        alerting.resolve_alerts(about, outgrown, resolution=f"转为{kind.label}", outcome=AlertOutcome.OTHER)
+
+
+def _next_look(shipment: Shipment, now: dt.datetime) -> dt.datetime | None:
+    """Return when the silence may be called something else, at the latest after its limit once more."""
+    given_up_at = cadence.heard_at(shipment) + cadence.GIVE_UP_AFTER
+    if given_up_at < now:
+        return None
+    again = calendar.add_carrier_time(now, anomalies.silence_limit(shipment) or STAND_BACK)
+    lost_after = anomalies.lost_after(shipment)
+    return min(again, lost_after) if lost_after and lost_after > now else again
 
 
 def _settle(shipment: Shipment) -> None:

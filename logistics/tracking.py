@@ -11,10 +11,10 @@ from django.db.models import F
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.actor import Actor, Source
-from logistics import cadence, eta, problems
+from logistics import anomalies, cadence, eta, lateness, meanings, problems
 from logistics.derivation import Derived, Report, counts, derive
 from logistics.masking import Mask
-from logistics.models import Provider, Shipment, ShipmentOrder, TrackingEvent, UnknownCode
+from logistics.models import Provider, Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent, UnknownCode
 from logistics.progress import refresh_order
 from logistics.providers.base import ProviderReport
 from orders import alerting
@@ -25,7 +25,7 @@ from orders.versions import bump
 MAX_TEXT = 500
 MAX_PLACE = 100
 MAX_CODE = 20
-_READ = ("key", "overall", "weak", "status", "code", "reason", "occurred_at", "location")
+_READ = ("key", "overall", "weak", "status", "code", "reason", "occurred_at", "location", "text")
 _SHOWN = frozenset(
     {"status", "status_at", "location", "event_count", "eta_earliest", "eta_latest", "stale_since", "last_event_at"}
 )
@@ -73,7 +73,7 @@ def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool
     if shipment.voided_at is not None:
         problems.review_withdrawn(shipment, derived, orders)
         return False
-    problems.review(shipment, derived, orders, heard=heard)
+    problems.review(shipment, derived, events, orders, heard=heard)
     shown = not _SHOWN.isdisjoint(changes)
     if shown:
         bump(order.pk for order in orders)
@@ -114,10 +114,11 @@ def bring_up_to_date(
     shipment.picked_up_at, shipment.in_transit_at = derived.picked_up_at, derived.in_transit_at
     shipment.delivered_at, shipment.returned_at = derived.delivered_at, derived.returned_at
     shipment.last_event_at, shipment.event_count = derived.last_event_at, derived.scans
-    shipment.recheck_at = derived.recheck_at
     _predict(shipment, origin, orders)
+    looks = (derived.recheck_at, lateness.look_again_at(shipment, orders, now))
+    shipment.recheck_at = min((instant for instant in looks if instant), default=None)
     if heard or shipment.stale_since is None:
-        shipment.stale_since, shipment.stale_after = None, cadence.stale_after(shipment)
+        shipment.stale_since, shipment.stale_after = None, anomalies.stale_after(shipment)
     shipment.next_poll_at = cadence.next_poll_at(shipment, now)
     return {name: getattr(shipment, name) for name, value in before.items() if getattr(shipment, name) != value}
 
@@ -186,10 +187,14 @@ class Told(Report, Protocol):
 
 
 def event_key(row: Told) -> str:
-    """Return the digest of what was reported. Of the masked text, so that it can't be used to guess what is masked."""
+    """Return the digest of what was reported. Of the masked text, so that it can't be used to guess what is masked.
+
+    Not of our own reading: the status of a scan without a code is what its text was read as.
+    """
     instant = row.occurred_at.astimezone(dt.UTC).isoformat(timespec="microseconds")
     kind = f"overall:{row.weak}" if row.overall else "scan"
-    told = "\x1f".join((row.provider, kind, instant, row.code or row.status, row.text))
+    status = row.status if row.overall or not row.text else ShipmentStatus.UNKNOWN
+    told = "\x1f".join((row.provider, kind, instant, row.code or status, row.text))
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -202,6 +207,7 @@ def _insert(shipment: Shipment, rows: Iterable[TrackingEvent]) -> list[TrackingE
     by_key = {row.key: row for row in rows}
     known = set(TrackingEvent.objects.filter(shipment=shipment, key__in=list(by_key)).values_list("key", flat=True))
     fresh = [by_key[key] for key in sorted(by_key.keys() - known)]
+    meanings.give(fresh, shipment.carrier)
     TrackingEvent.objects.bulk_create(fresh, ignore_conflicts=True)
     return fresh
 
@@ -219,6 +225,8 @@ def _count_unknown(provider: str, report: ProviderReport, new_codes: set[str], m
             defaults={"sample": mask(_storable(sample))[:200], "first_seen_at": now},
         )
         UnknownCode.objects.filter(pk=row.pk).update(count=F("count") + 1, last_seen_at=now)
+        if row.mapped_status:
+            continue
         alerting.open_alert(
             AlertKind.UNKNOWN_CODE,
             subject=f"code:{provider}:{row.code}",

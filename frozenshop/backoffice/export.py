@@ -57,5 +57,5 @@ def _cells(row: Row) -> Iterable[str]:
         "、".join(shipment.get_status_display() for shipment in shipments),
         row.last_event,
         row.silence,
-        "、".join(wording.kind_name(alert.kind) for alert in order.alerts.all()),
+        "、".join(wording.kind_name(alert.kind) for alert in row.open_alerts),
     )

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from frozenshop.backoffice import order_actions, wording
 from frozenshop.backoffice.models import OrderNote
+from frozenshop.backoffice.order_rows import alerts_about, is_about
 from frozenshop.kernel.clock import now, shanghai
 from frozenshop.kernel.models import AuditEntry
 from logistics.document import STEPS, WAYS_OUT
@@ -86,7 +87,8 @@ def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, A
     links = list(order.shipment_links.select_related("shipment__carrier").order_by("shipment__shipped_at", "id"))
     left = remaining(order)
     lines = [LineRow(line, left.get(line, 0)) for line in order.lines.order_by("position")]
-    alerts = list(order.alerts.select_related("owner").prefetch_related("notes").order_by("-opened_at")[:ROWS_SHOWN])
+    told = alerts_about([order]).select_related("owner").prefetch_related("notes").order_by("-opened_at")
+    alerts = [alert for alert in told[: 2 * ROWS_SHOWN] if is_about(alert, order)][:ROWS_SHOWN]
     return {
         "order": order,
         "status_label": wording.order_label(order),

@@ -4,18 +4,39 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
 from frozenshop.backoffice import wording
+from logistics import problems
 from logistics.models import Shipment, ShipmentOrder
 from orders.models import Alert, Order
 
 
 def attach(orders: Iterable[Order]) -> None:
     """Fetch what rows show of these orders, in a number of queries that doesn't depend on how many there are."""
+    rows = list(orders)
     links = ShipmentOrder.objects.select_related("shipment__carrier").order_by("id")
-    alerts = Alert.objects.filter(resolved_at=None).order_by("severity", "due_at")
-    prefetch_related_objects(list(orders), Prefetch("shipment_links", links), Prefetch("alerts", alerts))
+    prefetch_related_objects(rows, Prefetch("shipment_links", links))
+    found = list(alerts_about(rows).filter(resolved_at=None).order_by("severity", "due_at"))
+    for order in rows:
+        order.open_alerts = [alert for alert in found if is_about(alert, order)]  # type: ignore[attr-defined]
+
+
+def alerts_about(orders: Iterable[Order]) -> QuerySet[Alert]:
+    """Return the alerts of the orders and of all that travels in a box with one of them.
+
+    A box's alert stands with the first order in it; `is_about` says which ones concern an order.
+    """
+    rows = list(orders)
+    shipment_ids = {link.shipment_id for order in rows for link in order.shipment_links.all()}
+    companions = ShipmentOrder.objects.filter(shipment_id__in=shipment_ids).values_list("order_id", flat=True)
+    return Alert.objects.filter(order_id__in={order.pk for order in rows} | set(companions))
+
+
+def is_about(alert: Alert, order: Order) -> bool:
+    """Say whether an alert is about the order or about a box in which it travels."""
+    boxes = {problems.subject_of(link.shipment_id) for link in order.shipment_links.all()}
+    return alert.order_id == order.pk or alert.subject in boxes
 
 
 @dataclass(slots=True)
@@ -50,5 +71,10 @@ class Row:
         return wording.silence(self.shipments)
 
     @property
+    def open_alerts(self) -> list[Alert]:
+        alerts: list[Alert] = self.order.open_alerts  # type: ignore[attr-defined]
+        return alerts
+
+    @property
     def alerts(self) -> list[str]:
-        return [wording.alert_label(alert) for alert in self.order.alerts.all()]
+        return [wording.alert_label(alert) for alert in self.open_alerts]

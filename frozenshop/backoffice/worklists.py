@@ -1,20 +1,21 @@
 """The lists of work: one table from which the index page counts and by which the order list filters."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import CharField, F, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from frozenshop.kernel.clock import now, shanghai, start_of_day
 from logistics.models import ShipmentOrder, ShipmentStatus
-from logistics.problems import SILENCE
+from logistics.problems import ALL_KINDS, LADDER, TROUBLE
 from orders.models import Alert, AlertKind, Order, OrderStatus
 
 COUNTED_TO = 100
 ACTIVE = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT)
-NOT_ARRIVING = (AlertKind.EXCEPTION, AlertKind.DELIVERY_FAILED)
 COMING_BACK = (AlertKind.RETURNING, AlertKind.RETURNED, AlertKind.PARTLY_RETURNED)
+NOT_ARRIVING = tuple(kind for kind in TROUBLE if kind not in COMING_BACK)
 LOOK_BACK = dt.timedelta(days=60)
 
 
@@ -50,21 +51,38 @@ def in_lockers(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 
 def with_open_alert(*kinds: str) -> Callable[[QuerySet[Order]], QuerySet[Order]]:
+    """Return what narrows to orders with such an alert of their own or of a box in which they travel."""
+
     def narrow(orders: QuerySet[Order]) -> QuerySet[Order]:
+        if not set(kinds).isdisjoint(ALL_KINDS):
+            return orders.filter(pk__in=_in_boxes_with(kinds).values("order_id"))
         open_alerts = Alert.objects.filter(resolved_at=None, kind__in=kinds, order__isnull=False)
         return orders.filter(pk__in=open_alerts.values("order_id"))
 
     return narrow
 
 
+def _in_boxes_with(kinds: Sequence[str]) -> QuerySet[ShipmentOrder]:
+    """Return the links of orders whose box has such an alert, which itself knows only the first order in it."""
+    about_box = Concat(Value("shipment:"), Cast("shipment_id", CharField(max_length=20)), output_field=CharField())
+    return ShipmentOrder.objects.filter(
+        Q(shipment__links__order_id=F("order_id")) | Q(shipment__links__order__alerts__subject=about_box),
+        shipment__links__order__alerts__resolved_at=None,
+        shipment__links__order__alerts__kind__in=kinds,
+        shipment__links__order__alerts__isnull=False,
+    )
+
+
 WORKLISTS = {
     work.key: work
     for work in (
         Worklist("to_ship", "今日待发货", "应在今天之内发出，含已超时的", "warm", to_ship_today),
-        Worklist("stale", "轨迹停滞", "超过时限没有新轨迹", "bad", with_open_alert(*SILENCE)),
+        Worklist("stale", "轨迹停滞", "超过时限没有新轨迹", "bad", with_open_alert(*LADDER)),
         Worklist("late", "超过承诺时效", "过了承诺时间还没签收", "bad", late),
         Worklist("lockers", "驿站待取", "冻品在驿站或柜里多待一刻就化一刻", "warm", in_lockers),
-        Worklist("problems", "派送异常", "问题件、派送未成功", "bad", with_open_alert(*NOT_ARRIVING)),
+        Worklist(
+            "problems", "派送异常", "问题件、派送未成功、拒收、破损、地址有误", "bad", with_open_alert(*NOT_ARRIVING)
+        ),
         Worklist("returned", "退回", "退回中、已退回、部分退回", "cool", with_open_alert(*COMING_BACK)),
     )
 }

@@ -9,7 +9,8 @@ import time_machine
 from frozenshop.kernel import calendar, clock, outbox
 from frozenshop.kernel.models import CalendarDay, OutboxMessage
 from logistics import staleness, tasks
-from logistics.cadence import PACE, next_poll_at, silence_limit, stale_after
+from logistics.anomalies import SILENCE, stale_after
+from logistics.cadence import FINAL, PACE, next_poll_at
 from logistics.models import Shipment, ShipmentStatus
 from logistics.tests.factories import event, make_shipment, report
 from orders.models import Alert, OrderStatus
@@ -43,8 +44,11 @@ def test_every_status_has_a_pace():
 
 
 def test_frozen_goods_may_be_silent_for_a_shorter_time():
-    for status, pace in PACE.items():
-        assert pace.silence is None or silence_limit(status, "frozen") < silence_limit(status, "ambient")
+    assert all(rule.frozen < rule.limit for rule in SILENCE.values())
+
+
+def test_every_status_but_the_last_ones_has_a_limit():
+    assert set(SILENCE) == set(ShipmentStatus) - FINAL
 
 
 def test_silence_beyond_the_limit_opens_an_alert_once(later):

@@ -17,7 +17,7 @@ from frozenshop.backoffice.demo.journeys import Journey, make_journey
 from frozenshop.backoffice.demo.writing import BATCH, TableWriter, unchecked
 from frozenshop.kernel import calendar, clock, crypto
 from frozenshop.kernel.actor import Source
-from logistics import problems, tracking
+from logistics import anomalies, problems, tracking
 from logistics.derivation import Derived, derive
 from logistics.models import Carrier, Provider, Shipment, ShipmentLine, ShipmentOrder, ShipmentStatus, TrackingEvent
 from logistics.providers.base import ProviderEvent
@@ -26,6 +26,7 @@ from orders.consignee import Consignee, indexes
 from orders.models import (
     Alert,
     AlertKind,
+    AlertOutcome,
     Customer,
     Order,
     OrderAccess,
@@ -230,19 +231,28 @@ class Seeder:
                 location=event.location,
             )
         subject = problems.subject(shipment)
-        if kind := problems.BY_STATUS.get(shipment.status):
+        if kind := anomalies.kind_of(shipment.status, shipment.reason):
             detail = f"运单 {shipment.waybill_no}：{ShipmentStatus(shipment.status).label} {shipment.location}".rstrip()
             self._alert(kind, subject, order_id, shipment.status_at or shipment.shipped_at, detail)
         if shipment.stale_since:
             detail = f"运单 {shipment.waybill_no}：没有新轨迹"
-            self._alert(AlertKind.STALE, subject, order_id, shipment.stale_since, detail)
+            kind = anomalies.SILENCE[shipment.status].kind
+            self._alert(kind, subject, order_id, shipment.stale_since, detail, anomalies.silent_since(shipment))
 
     def _alert_if_late(self, order_no: str, order_id: int, paid_at: dt.datetime) -> None:
         limit = calendar.ship_by(paid_at)
         if limit <= self.now:
             self._alert(AlertKind.NOT_SHIPPED, order_no, order_id, limit, "付款后没有按时发货")
 
-    def _alert(self, kind: AlertKind, subject: str, order_id: int, opened_at: dt.datetime, detail: str) -> None:
+    def _alert(
+        self,
+        kind: AlertKind,
+        subject: str,
+        order_id: int,
+        opened_at: dt.datetime,
+        detail: str,
+        occurred_at: dt.datetime | None = None,
+    ) -> None:
         """Only what is recent is still open: a shop works its queue."""
         rule = alerting.KINDS[kind]
         resolved = opened_at < self.now - dt.timedelta(days=3)
@@ -253,11 +263,13 @@ class Seeder:
             open_key=None if resolved else f"{kind.value}:{subject}",
             severity=rule.severity.value,
             detail=detail,
+            occurred_at=occurred_at or opened_at,
             opened_at=opened_at,
             due_at=opened_at + rule.due,
             resolved_at=opened_at + rule.due if resolved else None,
             resolved_by="system" if resolved else "",
             resolution="已处理" if resolved else "",
+            outcome=AlertOutcome.RECOVERED.value if resolved else "",
         )
 
 

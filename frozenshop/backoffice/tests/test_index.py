@@ -6,6 +6,7 @@ from frozenshop.backoffice.tests.pages import listed
 from frozenshop.backoffice.worklists import WORKLISTS
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.models import OutboxMessage
+from logistics.problems import subject
 from logistics.tests.factories import make_shipment, report
 from orders import alerting
 from orders.models import AlertKind, Order
@@ -23,7 +24,8 @@ def test_each_number_is_the_length_of_the_list_it_opens(lead):
     report(make_shipment(make_order("paid", order_no="LOCKER")), "awaiting_pickup")
     make_order("paid", order_no="LATE", promised_by=(now() - dt.timedelta(minutes=1)).isoformat())
     for kind in (AlertKind.STALE, AlertKind.EXCEPTION, AlertKind.RETURNED):
-        alerting.open_alert(kind, subject=str(kind), order=make_order(order_no=kind.name))
+        order = make_order("paid", order_no=kind.name)
+        alerting.open_alert(kind, subject=subject(make_shipment(order)), order=order)
     for work in WORKLISTS.values():
         shown = tile(lead, work.label)
         assert shown.shown == str(len(listed(lead.get(shown.url)))) != "0", work.key

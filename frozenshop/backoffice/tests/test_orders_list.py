@@ -2,9 +2,11 @@ import datetime as dt
 
 import pytest
 
-from frozenshop.backoffice.tests.pages import ORDERS, listed, text
+from frozenshop.backoffice.tests.pages import ORDERS, listed, page, text
 from frozenshop.kernel.clock import now
-from logistics.tests.factories import make_carrier, make_shipment, report
+from logistics import shipping
+from logistics.problems import subject
+from logistics.tests.factories import STAFF, make_carrier, make_shipment, report
 from orders import alerting
 from orders.models import AlertKind, OrderLine, OrderStatus
 from orders.tests.factories import line, make_order
@@ -99,11 +101,30 @@ def test_the_carrier_filter_counts_live_parcels(lead):
 
 
 def test_the_alert_filter_takes_open_alerts(lead):
-    order, other = make_order(order_no="A"), make_order(order_no="B")
+    order, other = make_order("paid", order_no="A"), make_order("paid", order_no="B")
     for one in (order, other):
-        alerting.open_alert(AlertKind.STALE, subject=one.order_no, order=one)
-    alerting.resolve_alerts("B", [AlertKind.STALE], by="system", resolution="有新轨迹")
+        alerting.open_alert(AlertKind.STALE, subject=subject(make_shipment(one)), order=one)
+    alerting.resolve_alerts(subject(other.shipments.get()), [AlertKind.STALE], by="system", resolution="有新轨迹")
     assert listed(lead.get(ORDERS, {"alert": "stale"})) == ["A"]
+
+
+def test_a_shared_boxs_alert_shows_on_each_of_its_orders_and_on_no_other(lead):
+    first, second = make_order("paid", order_no="A"), make_order("paid", order_no="B")
+    third = make_order("paid", order_no="C", lines=[line(sku="A"), line(sku="B")])
+    box = make_shipment(first)
+    shipping.join(box, second, actor=STAFF)
+    apart = make_shipment(third, lines={"A": 2})
+    make_shipment(third, lines={"B": 2})
+    for shipment, order in ((box, first), (apart, third)):
+        alerting.open_alert(AlertKind.STALE, subject=subject(shipment), order=order)
+    assert sorted(listed(lead.get(ORDERS, {"alert": "stale"}))) == ["A", "B", "C"]
+    assert text(lead.get(ORDERS, {"q": "B"})).count("物流停滞</span>") == 1
+    assert "物流停滞" in text(lead.get(page(second)))
+
+
+def test_an_alert_of_an_order_without_a_parcel_is_found_too(lead):
+    alerting.open_alert(AlertKind.NOT_SHIPPED, subject="A", order=make_order("paid", order_no="A"))
+    assert listed(lead.get(ORDERS, {"alert": "not_shipped"})) == ["A"]
 
 
 def test_the_category_filter_looks_at_lines(lead):
