@@ -4,7 +4,7 @@ import contextlib
 import datetime as dt
 import json
 from pathlib import Path
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 import time_machine
@@ -310,6 +310,7 @@ def encodings() -> dict[str, bytes]:
     return {
         "JSON envelope": json.dumps(form).encode(),
         "digest with its plus signs unencoded": urlencode(form, safe="+").encode(),
+        "all twice encoded": urlencode({name: quote(value) for name, value in form.items()}).encode(),
         "twice encoded": urlencode(form | {"logistics_interface": quote_plus(text)}).encode(),
         "signed over the encoded": urlencode(
             form | {"logistics_interface": quote_plus(text), "data_digest": cainiao.sign(quote_plus(text), SECRET)}
