@@ -48,6 +48,7 @@ def prepared(orders: int) -> tuple[dict[str, str], float | None]:
     made = environment(orders)
     ready = Path(made["VAR_DIR"]) / "seeded"
     if ready.exists():
+        manage(made, "migrate", "--verbosity=0")
         return made, None
     name = f"frozenshop_bench_{orders}"
     create = f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARACTER SET utf8mb4"

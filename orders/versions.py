@@ -50,6 +50,8 @@ def _publish(versions: Mapping[str, int]) -> None:
     try:
         for order_no, version in versions.items():
             _raise_to(cache_key(order_no), version)
+    except redis_store.Away:
+        logger.warning("cache.versions_not_published")
     except Exception:  # The change is committed; a cache that is down must not make it look failed.
         logger.warning("cache.versions_not_published", exc_info=True)
 
