@@ -1,15 +1,19 @@
-"""How often we ask about a parcel and how long it may be silent, by what it is doing."""
+"""How often we ask about a parcel, by what it is doing and when news is expected."""
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Min, Q
+from django.db.models import Exists, Min, OuterRef, Subquery
 
-from frozenshop.kernel import calendar, clock
+from frozenshop.kernel import clock
+from logistics.learning import rhythm
 from logistics.learning.gaps import Gap, usual_gap
-from logistics.models import Shipment, ShipmentStatus
+from logistics.learning.rhythm import SLOTS, Rates, phase_of, stretch_of
+from logistics.models import Shipment, ShipmentStatus, Subscription, TrackingEvent
 from orders.models import TemperatureClass
 
 S = ShipmentStatus
@@ -31,48 +35,39 @@ class Pace:
     """What is expected of a parcel by what it is doing.
 
     `care`: how much news of it matters. `usual`: the gap to its next scan while nothing is learnt. `waves`: when in the
-    day news comes. `longest`: between two questions, whatever is expected. `silence`: until it is stale; None: silence
-    is expected. `frozen_silence` is the limit while goods thaw.
+    day news comes. `longest`: between two questions, whatever is expected.
     """
 
     care: float
     usual: Gap
     waves: Sequence[float]
     longest: dt.timedelta
-    silence: dt.timedelta | None
-    frozen_silence: dt.timedelta | None
 
 
 def _gap(p50: float, p90: float, p999: float) -> Gap:
     return Gap(dt.timedelta(hours=p50), dt.timedelta(hours=p90), dt.timedelta(hours=p999), 0)
 
 
-def _hours(hours: float | None) -> dt.timedelta | None:
-    return None if hours is None else dt.timedelta(hours=hours)
-
-
-def _pace(
-    care: float, usual: Gap, waves: Sequence[float], longest: float, silence: float | None, frozen: float | None
-) -> Pace:
-    return Pace(care, usual, waves, dt.timedelta(hours=longest), _hours(silence), _hours(frozen))
+def _pace(care: float, usual: Gap, waves: Sequence[float], longest: float) -> Pace:
+    return Pace(care, usual, waves, dt.timedelta(hours=longest))
 
 
 _NO_NEWS = _gap(24, 48, 240)
 PACE: dict[str, Pace] = {
-    S.NO_TRACE: _pace(1, _gap(4, 20, 72), _SHOP, 12, 24, 12),  # handed over, but the carrier has not scanned it
-    S.PICKED_UP: _pace(1, _gap(3, 8, 48), _ROAD, 8, 24, 18),
-    S.IN_TRANSIT: _pace(1, _gap(4, 12, 60), _ROAD, 8, 36, 24),
-    S.OUT_FOR_DELIVERY: _pace(2, _gap(2, 6, 24), _DOOR, 0.5, 12, 8),  # delivered the same day, or something is wrong
-    S.AWAITING_PICKUP: _pace(1, _gap(6, 30, 96), _DOOR, 4, 24, 4),  # a locker is not a freezer
-    S.DELIVERY_FAILED: _pace(2, _gap(12, 26, 96), _DOOR, 4, 24, 8),
-    S.EXCEPTION: _pace(2, _gap(12, 40, 144), _ROAD, 4, 24, 8),
-    S.RETURNING: _pace(1, _gap(6, 24, 120), _ROAD, 12, 72, 48),
-    S.FORWARDED: _pace(1, _gap(4, 12, 60), _ROAD, 8, 36, 24),
-    S.CUSTOMS: _pace(0.5, _gap(12, 48, 240), _SHOP, 12, 72, 48),
-    S.UNKNOWN: _pace(1, _gap(4, 12, 60), _ROAD, 8, 36, 24),
-    S.DELIVERED: _pace(0, _NO_NEWS, _DOOR, 24, None, None),
-    S.RETURNED: _pace(0, _NO_NEWS, _DOOR, 24, None, None),
-    S.CANCELLED: _pace(0, _NO_NEWS, _DOOR, 24, None, None),
+    S.NO_TRACE: _pace(1, _gap(4, 20, 72), _SHOP, 12),  # handed over, but the carrier has not scanned it
+    S.PICKED_UP: _pace(1, _gap(3, 8, 48), _ROAD, 8),
+    S.IN_TRANSIT: _pace(1, _gap(4, 12, 60), _ROAD, 8),
+    S.OUT_FOR_DELIVERY: _pace(2, _gap(2, 6, 24), _DOOR, 0.5),  # delivered the same day, or something is wrong
+    S.AWAITING_PICKUP: _pace(1, _gap(6, 30, 96), _DOOR, 4),  # a locker is not a freezer
+    S.DELIVERY_FAILED: _pace(2, _gap(12, 26, 96), _DOOR, 4),
+    S.EXCEPTION: _pace(2, _gap(12, 40, 144), _ROAD, 4),
+    S.RETURNING: _pace(1, _gap(6, 24, 120), _ROAD, 12),
+    S.FORWARDED: _pace(1, _gap(4, 12, 60), _ROAD, 8),
+    S.CUSTOMS: _pace(0.5, _gap(12, 48, 240), _SHOP, 12),
+    S.UNKNOWN: _pace(1, _gap(4, 12, 60), _ROAD, 8),
+    S.DELIVERED: _pace(0, _NO_NEWS, _DOOR, 24),
+    S.RETURNED: _pace(0, _NO_NEWS, _DOOR, 24),
+    S.CANCELLED: _pace(0, _NO_NEWS, _DOOR, 24),
 }
 
 THAW = {TemperatureClass.FROZEN: dt.timedelta(hours=48), TemperatureClass.CHILLED: dt.timedelta(hours=72)}
@@ -80,10 +75,12 @@ THAW = {TemperatureClass.FROZEN: dt.timedelta(hours=48), TemperatureClass.CHILLE
 _NEARNESS = ((dt.timedelta(0), 3.0), (dt.timedelta(hours=12), 2.0), (dt.timedelta(hours=24), 1.5))
 """How much more news matters when no more than so long is left until the deadline."""
 
-EAGERNESS = 0.9
+EAGERNESS = 1.2
 """How often we ask on the whole: calls grow with it, delays shrink."""
-_PUSHED = 1 / 9
-"""How much a look matters while the service promised to tell us by itself: every third one is left."""
+_SHARPNESS = 0.7
+"""At 0.5 the mean delay is least for the same calls; a little more lowers the median, and 1 forgets what is rare."""
+_PUSHED = 0.2
+"""How much a look matters while a service promised to tell us by itself: every third one is left."""
 _AWAKE = 0.5
 """In hours with less news than this, nothing needs to be asked."""
 _STEP = 0.5
@@ -95,37 +92,40 @@ _HOUR = dt.timedelta(hours=1)
 class Outlook:
     """What is known of a parcel when the next look at it is set.
 
-    `gap`: to the next scan, as it usually is; None: not learnt. `deadline`: by when it must be at the door.
-    `pushed`: a service promised to tell us by itself.
+    `left`: its newest scan left a place; `near`: it is in the region of its consignee. `gap`: to the next scan, as it
+    usually is; None: not learnt. `deadline`: by when it must be at the door. `pushed`: a service promised to tell us.
     """
 
     status: str
     heard_at: dt.datetime
+    left: bool = False
+    near: bool = False
     gap: Gap | None = None
     deadline: dt.datetime | None = None
     pushed: bool = False
 
 
-def look_again_in(outlook: Outlook, now: dt.datetime, *, eagerness: float = EAGERNESS) -> dt.timedelta | None:
+def look_again_in(
+    outlook: Outlook, now: dt.datetime, rates: Rates, *, eagerness: float = EAGERNESS
+) -> dt.timedelta | None:
     """Return how long to wait before asking again; None: there is nothing more to hear.
 
-    For a given number of calls the delay of noticing is least if questions stand as densely as the square root of how
-    likely news is. So attention gathers at that rate, hour by hour, and when it has come to one, we ask.
+    The delay of noticing is least, for a number of calls, if questions stand the denser the likelier news is (by a
+    power below 1). So attention gathers at that rate, hour by hour, and when it has come to one, we ask.
     """
     silent = now - outlook.heard_at
     if outlook.status in FINAL or silent > GIVE_UP_AFTER:
         return None
-    pace = PACE[outlook.status]
+    pace, local = PACE[outlook.status], clock.shanghai(now)
     slow_watch = outlook.pushed and outlook.status != S.OUT_FOR_DELIVERY
-    weight = pace.care * nearness(outlook.deadline, now) * (_PUSHED if slow_watch else 1)
-    expected, zeal = _Hazard(outlook.gap or pace.usual), eagerness * math.sqrt(weight)
+    zeal = eagerness * (pace.care * nearness(outlook.deadline, now) * (_PUSHED if slow_watch else 1)) ** _SHARPNESS
     least = 0.0 if slow_watch else _HOUR / pace.longest
-    local = clock.shanghai(now)
-    hour, heard, waited, attention = local.hour + local.minute / 60, silent / _HOUR, 0.0, 0.0
+    expected = _expected(outlook, pace, rates)
+    heard, hour, waited, attention = silent / _HOUR, local.hour + local.minute / 60, 0.0, 0.0
     while waited < _SLOWEST:
-        wave = pace.waves[int(hour + waited) // 2 % 12]
-        density = zeal * math.sqrt(expected.rate(heard + waited) * wave)
-        if wave >= _AWAKE and density < least:
+        slot = int(hour + waited) // 2 % SLOTS
+        density = zeal * expected(heard + waited, slot) ** _SHARPNESS
+        if density < least and pace.waves[slot] >= _AWAKE:
             density = least
         if attention + density * _STEP >= 1:
             waited += (1 - attention) / density
@@ -135,20 +135,21 @@ def look_again_in(outlook: Outlook, now: dt.datetime, *, eagerness: float = EAGE
     return max(FLOOR, dt.timedelta(hours=waited))
 
 
-class _Hazard:
-    """How many scans an hour are to be expected after so many hours of silence: even between the known quantiles."""
-
-    __slots__ = ("_ends", "_rates")
-
-    def __init__(self, gap: Gap) -> None:
-        p50, p90, p999 = gap.p50 / _HOUR, gap.p90 / _HOUR, gap.p999 / _HOUR
-        self._ends = (p50, p90, p999)
-        early, late, last = max(p50, _STEP), max(p90 - p50, _STEP), max(p999 - p90, _STEP)
-        self._rates = (math.log(2) / early, math.log(5) / late, math.log(100) / last, 1 / (2 * max(p999, 24)))
-
-    def rate(self, silent: float) -> float:
-        p50, p90, p999 = self._ends
-        return self._rates[0 if silent < p50 else 1 if silent < p90 else 2 if silent < p999 else 3]
+def _expected(outlook: Outlook, pace: Pace, rates: Rates) -> Callable[[float, int], float]:
+    """Return how many scans an hour to expect after so many hours of silence in a slot of the day."""
+    gap = outlook.gap or pace.usual
+    p50, p90, p999 = max(gap.p50 / _HOUR, _STEP), gap.p90 / _HOUR, gap.p999 / _HOUR
+    if table := rates.get(phase_of(outlook.status, left=outlook.left, near=outlook.near)):
+        return lambda silent, slot: table[stretch_of(silent, p50, p90)][slot]
+    # Nothing learnt: even between the quantiles of the gap, and the day's usual waves.
+    ends = (p50, max(p90, p50 + _STEP), max(p999, p90 + 2 * _STEP))
+    even = (
+        math.log(2) / ends[0],
+        math.log(5) / (ends[1] - ends[0]),
+        math.log(100) / (ends[2] - ends[1]),
+        0.5 / ends[2],
+    )
+    return lambda silent, slot: even[bisect_right(ends, silent)] * pace.waves[slot]
 
 
 def nearness(deadline: dt.datetime | None, now: dt.datetime) -> float:
@@ -162,12 +163,7 @@ def next_poll_at(shipment: Shipment, now: dt.datetime) -> dt.datetime | None:
     """Return when to ask next; None when it is over or was silent for too long. Costs one query while under way."""
     if is_over(shipment):
         return None
-    promised_by, pushed = _promise_and_push(shipment)
-    deadlines = [instant for instant in (promised_by, thaws_at(shipment)) if instant is not None]
-    outlook = Outlook(
-        shipment.status, heard_at(shipment), usual_gap(shipment), min(deadlines, default=None), pushed=pushed
-    )
-    wait = look_again_in(outlook, now)
+    wait = look_again_in(_outlook(shipment), now, rhythm.current())
     return None if wait is None else now + wait
 
 
@@ -185,12 +181,29 @@ def thaws_at(shipment: Shipment) -> dt.datetime | None:
     return shipment.shipped_at + limit if limit else None
 
 
-def _promise_and_push(shipment: Shipment) -> tuple[dt.datetime | None, bool]:
-    if shipment._state.adding:
-        return None, False
-    alive = Count("subscriptions", filter=Q(subscriptions__ended_at=None))
-    found = Shipment.objects.filter(pk=shipment.pk).aggregate(promised_by=Min("orders__promised_by"), pushing=alive)
-    return found["promised_by"], bool(found["pushing"])
+def _outlook(shipment: Shipment) -> Outlook:
+    around = {} if shipment._state.adding else _surroundings(shipment.pk)
+    deadlines = [instant for instant in (around.get("promised_by"), thaws_at(shipment)) if instant is not None]
+    return Outlook(
+        shipment.status,
+        heard_at(shipment),
+        left=rhythm.leaves(around.get("text") or ""),
+        near=rhythm.is_near(shipment.location, shipment.destination),
+        gap=usual_gap(shipment),
+        deadline=min(deadlines, default=None),
+        pushed=bool(around.get("pushing")),
+    )
+
+
+def _surroundings(shipment_id: int) -> dict[str, Any]:
+    """Return what stands beside the row: the earliest promise, whether a push is promised, the newest scan's text."""
+    newest = TrackingEvent.objects.filter(shipment=OuterRef("pk"), overall=False).order_by("-occurred_at", "-key")
+    row = Shipment.objects.filter(pk=shipment_id).annotate(
+        promised_by=Min("orders__promised_by"),
+        pushing=Exists(Subscription.objects.filter(shipment=OuterRef("pk"), ended_at=None)),
+        text=Subquery(newest.values("text")[:1]),
+    )
+    return dict(row.values("promised_by", "pushing", "text").first() or {})
 
 
 def is_over(shipment: Shipment) -> bool:
@@ -198,23 +211,7 @@ def is_over(shipment: Shipment) -> bool:
     return shipment.voided_at is not None or shipment.status in FINAL
 
 
-def silence_limit(status: str, temperature_class: str) -> dt.timedelta | None:
-    """Return how long a parcel may be silent, in hours that carriers run; None: for ever."""
-    pace = PACE[status]
-    return pace.frozen_silence if temperature_class == TemperatureClass.FROZEN else pace.silence
-
-
 def heard_at(shipment: Shipment) -> dt.datetime:
     """Return when the parcel was last heard of: its newest scan, else its shipping."""
     latest = [instant for instant in (shipment.last_event_at, shipment.status_at) if instant is not None]
     return max([shipment.shipped_at, *latest])
-
-
-def stale_after(shipment: Shipment) -> dt.datetime | None:
-    """Return the instant from which silence is an alert. In a locker, time counts from the day it was put there."""
-    limit = None if is_over(shipment) else silence_limit(shipment.status, shipment.temperature_class)
-    if limit is None:
-        return None
-    waiting = shipment.status == S.AWAITING_PICKUP and shipment.status_at is not None
-    start = shipment.status_at if waiting and shipment.status_at else heard_at(shipment)
-    return calendar.add_carrier_time(start, limit)
