@@ -16,7 +16,10 @@ from orders.models import Order
 from orders.tests.factories import line, make_customer, make_order
 
 PUBLIC = {"api/auth/login", "api/shop", "api/schema/", "healthz", "readyz", "^(?:api|merchant|callbacks)/"}
-CALLBACKS = {"callbacks/kdniao"}
+CALLBACKS = {
+    "callbacks/kdniao", "callbacks/cainiao",
+    *(f"callbacks/{name}/<str:secret>" for name in ("cainiao", "sf", "kuaidi100")),
+}  # fmt: skip
 NEEDS_TOKEN = {"metrics"}
 OWN = {"api/orders", "api/orders/counts", "api/orders/statuses", "api/auth/logout", "api/auth/phone"}
 BUYERS_ORDER = {f"api/orders/<any:order_no>{verb}" for verb in ("", "/refresh", "/confirm")}
@@ -35,7 +38,7 @@ LISTS = {
 }
 PAGES = ("", "add/", *(f"<path:object_id>/{page}" for page in ("", "history/", "delete/", "change/")))
 STAFF = {
-    "admin/batch/", "admin/autocomplete/", "admin/r/<path:content_type_id>/<path:object_id>/",
+    "admin/batch/", "admin/costs/", "admin/autocomplete/", "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/auth/user/<id>/password/", "admin/orders/order/<int:order_id>/do/<slug:name>/", "admin/(?P<url>.*)$",
     "admin/^(?P<app_label>kernel|orders|logistics|auth|django_celery_beat)/$",
     *(f"admin/{app}/{model}/{page}" for app, models in LISTS.items() for model in models for page in PAGES),
@@ -116,7 +119,7 @@ def address(route: str, order: Order) -> str:
     given = {
         "<any:order_no>": order.order_no, "<any:waybill_no>": "SF0009990009990", "<path:object_id>": key,
         "<int:order_id>": order.pk, "<slug:name>": "unmask", "<id>": 1, "<path:content_type_id>": 1,
-        "(?P<url>.*)$": "nothing", "^(?:api|merchant|callbacks)/": "api/nothing",
+        "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "^(?:api|merchant|callbacks)/": "api/nothing",
         "^(?P<app_label>kernel|orders|logistics|auth|django_celery_beat)/$": "orders/",
     }  # fmt: skip
     for part, value in given.items():
