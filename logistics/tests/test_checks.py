@@ -3,7 +3,7 @@
 import pytest
 
 from frozenshop.kernel.integrations import is_outside
-from logistics.checks import check_kdniao
+from logistics.checks import check_kdniao, check_kuaidi100
 
 
 def found(settings, **changes) -> list[str]:
@@ -37,3 +37,12 @@ def test_in_production_the_address_is_outside_and_encrypted(settings):
 @pytest.mark.parametrize("url", ["https://127.0.0.1", "https://[::1]:8001", "https://localhost", "ftp://x.cn", ""])
 def test_this_machine_is_not_outside(url):
     assert not is_outside(url)
+
+
+def test_kuaidi100_is_whole_or_off(settings):
+    settings.KUAIDI100_CUSTOMER = settings.KUAIDI100_KEY = ""
+    assert [message.id for message in check_kuaidi100(None)] == ["kuaidi100.I001"]
+    settings.KUAIDI100_KEY = "key"
+    assert [message.id for message in check_kuaidi100(None)] == ["kuaidi100.E001"]
+    settings.KUAIDI100_CUSTOMER = "customer"
+    assert check_kuaidi100(None) == []
