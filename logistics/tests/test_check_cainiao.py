@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from frozenshop.kernel import http
 from logistics.models import Carrier
 from logistics.providers import cainiao
-from logistics.tests.sandboxed import served
+from logistics.tests.sandbox_server import served
 from logistics.tests.test_cainiao import PATH_SECRET, SECRET, array_push, link_push, signed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]

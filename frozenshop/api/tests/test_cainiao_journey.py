@@ -10,7 +10,7 @@ from logistics import polling
 from logistics.models import Carrier, ProviderMessage, Shipment
 from logistics.models import ShipmentStatus as S
 from logistics.shipping import ship
-from logistics.tests.sandboxed import served
+from logistics.tests.sandbox_server import served
 from logistics.tests.tracked import deliver
 from orders.tests.factories import SHOP, make_order
 

@@ -12,7 +12,7 @@ from logistics import callback_tokens, polling
 from logistics.models import Carrier, ProviderMessage, Shipment, Subscription
 from logistics.models import ShipmentStatus as S
 from logistics.shipping import ship
-from logistics.tests.sandboxed import served
+from logistics.tests.sandbox_server import served
 from logistics.tests.tracked import deliver
 from orders.models import Alert, AlertKind
 from orders.tests.factories import SHOP, make_order
