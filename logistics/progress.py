@@ -159,20 +159,27 @@ def _record_stuck(order: Order, now_at: Standing, target: OrderStatus, occurred_
     )
     shipped_at = now_at.milestones[O.SHIPPED]
     if order.status == O.PLACED:
-        alerting.open_alert(AlertKind.SHIPPED_UNPAID, subject=order.order_no, order=order, detail=label)
+        kind = AlertKind.SHIPPED_UNPAID
     elif order.status == O.CANCELLED or (shipped_at and order.refunded_at and shipped_at > order.refunded_at):
-        alerting.open_alert(AlertKind.SHIPPED_AFTER_CANCELLED, subject=order.order_no, order=order, detail=label)
+        kind = AlertKind.SHIPPED_AFTER_CANCELLED
+    else:
+        return
+    alerting.open_alert(kind, subject=order.order_no, order=order, detail=label, occurred_at=occurred_at)
 
 
 def _review(order: Order, now_at: Standing) -> None:
     if now_at.partly_returned:
         alerting.open_alert(
-            AlertKind.PARTLY_RETURNED, subject=order.order_no, order=order, detail="部分包裹签收，部分包裹退回"
+            AlertKind.PARTLY_RETURNED,
+            subject=order.order_no,
+            order=order,
+            detail="部分包裹签收，部分包裹退回",
+            occurred_at=now_at.occurred_at,
         )
     over = [] if now_at.partly_returned else [AlertKind.PARTLY_RETURNED]
     if order.status != O.PLACED or now_at.status is None:
         over.append(AlertKind.SHIPPED_UNPAID)
-    if now_at.status is not None:
+    if now_at.status is not None and order.not_shipped_after is None:
         over.append(AlertKind.NOT_SHIPPED)
     alerting.resolve_alerts(order.order_no, over, resolution=f"订单{OrderStatus(order.status).label}")
 

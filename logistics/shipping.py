@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
-from frozenshop.kernel import clock, outbox
+from frozenshop.kernel import calendar, clock, outbox
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid, NotPossible
 from logistics import problems, tracking
 from logistics.cadence import FINAL
 from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder
 from logistics.progress import live_shipments, refresh_order, remaining
-from orders import lifecycle
+from orders import alerting, lifecycle
 from orders.contention import retried
 from orders.facts import implausible
-from orders.models import Order, OrderLine, OrderStatus, TemperatureClass
+from orders.models import AlertKind, Order, OrderLine, OrderStatus, TemperatureClass
 from orders.versions import bump
 
 RECYCLED_AFTER = dt.timedelta(days=30)
@@ -200,11 +200,25 @@ def _load(shipment: Shipment, order: Order, taken: Mapping[OrderLine, int], acto
     tracking.mask_again(shipment, orders)
     tracking.settle(shipment, orders, actor=actor)
     order.refresh_from_db()
+    _watch_the_rest(order)
     _record_parcel(shipment, order, actor, moved=order.status != before)
     bump([order.pk])
     outbox.enqueue("logistics.subscribe", {"shipment_id": shipment.pk})
     outbox.enqueue("logistics.apply_held", {"waybill_no": shipment.waybill_no})
     return shipment
+
+
+def _watch_the_rest(order: Order) -> None:
+    """Set by when the rest of a partly shipped order must leave, the next working day as a rule; forget it if none."""
+    if order.status not in (OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT):
+        return
+    left = bool(remaining(order))
+    if left == (order.not_shipped_after is not None):
+        return
+    order.not_shipped_after = calendar.ship_by(clock.now()) if left else None
+    Order.objects.filter(pk=order.pk).update(not_shipped_after=order.not_shipped_after)
+    if not left:
+        alerting.resolve_alerts(order.order_no, [AlertKind.NOT_SHIPPED], resolution="其余商品已发货")
 
 
 def _keep_cold(shipment: Shipment) -> None:
@@ -268,3 +282,4 @@ def _step_back(shipment: Shipment, order: Order, reason: str, actor: Actor) -> N
     else:
         lifecycle.record_still(order, kind="voided", occurred_at=now, actor=actor, reason=why)
     refresh_order(order, actor=actor)
+    _watch_the_rest(order)

@@ -150,9 +150,9 @@ class _LostRaceError(Exception):
 
 
 def _changes(from_status: OrderStatus, to: OrderStatus, occurred_at: dt.datetime) -> dict[str, Any]:
-    changes: dict[str, Any] = {"status": to, "updated_at": clock.now(), "not_shipped_after": None}
-    if to == _S.PAID:
-        changes["not_shipped_after"] = calendar.ship_by(occurred_at)
+    changes: dict[str, Any] = {"status": to, "updated_at": clock.now()}
+    if (from_status, to) != (_S.SHIPPED, _S.IN_TRANSIT):  # What has left goes on; the rest is waited for as before.
+        changes["not_shipped_after"] = calendar.ship_by(occurred_at) if to == _S.PAID else None
     if (from_status, to) == (_S.SHIPPED, _S.PAID):
         changes["shipped_at"] = None
     else:

@@ -14,6 +14,8 @@ from orders.models import Alert, AlertKind, Customer, Order, OrderStatus
 logger = structlog.get_logger(__name__)
 
 BATCH = 200
+# Of an order that is under way the instant stands only while a part of it has not left.
+WAITING = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT)
 # How long an order whose check failed stands back, so that it can't block those behind it.
 STAND_BACK = dt.timedelta(hours=1)
 
@@ -30,11 +32,14 @@ def find_not_shipped(effect: outbox.Effect, **payload: Any) -> None:
 
 
 def late_orders() -> Any:
-    """Return paid orders whose time to be shipped is over and that had no alert since; oldest first."""
+    """Return orders whose time to be shipped, or that of what was left of them, is over; oldest first.
+
+    One that had an alert since is left out: a person knows.
+    """
     alerted = Alert.objects.filter(
         order=OuterRef("pk"), kind=AlertKind.NOT_SHIPPED, opened_at__gte=OuterRef("not_shipped_after")
     )
-    due = Order.objects.filter(not_shipped_after__lte=clock.now(), status=OrderStatus.PAID)
+    due = Order.objects.filter(not_shipped_after__lte=clock.now(), status__in=WAITING)
     return due.filter(~Exists(alerted)).order_by("not_shipped_after", "id")
 
 
@@ -50,8 +55,9 @@ def _open_not_shipped(order: Order) -> None:
     try:
         with transaction.atomic():
             current = Order.objects.select_for_update().get(pk=order.pk)
-            if current.status == OrderStatus.PAID and current.not_shipped_after == order.not_shipped_after:
-                detail = f"应于 {clock.short(order.not_shipped_after)} 前发货"  # type: ignore[arg-type]
+            if current.status in WAITING and current.not_shipped_after == order.not_shipped_after:
+                what = "" if current.status == OrderStatus.PAID else "其余商品"
+                detail = f"{what}应于 {clock.short(order.not_shipped_after)} 前发货"  # type: ignore[arg-type]
                 alerting.open_alert(
                     AlertKind.NOT_SHIPPED,
                     subject=order.order_no,

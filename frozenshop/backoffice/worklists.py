@@ -36,7 +36,7 @@ class Worklist:
 
 def to_ship_today(orders: QuerySet[Order]) -> QuerySet[Order]:
     tomorrow = start_of_day(shanghai(now()).date() + dt.timedelta(days=1))
-    return orders.filter(not_shipped_after__lte=tomorrow, status=OrderStatus.PAID)
+    return orders.filter(not_shipped_after__lte=tomorrow, status__in=ACTIVE)
 
 
 def late(orders: QuerySet[Order]) -> QuerySet[Order]:
