@@ -17,7 +17,6 @@ from logistics.models import (
     ProviderState,
     Shipment,
     ShipmentStatus,
-    UnknownCode,
 )
 from logistics.polling import enqueue_sync
 
@@ -139,9 +138,3 @@ class ProviderStateAdmin(BaseAdmin[ProviderState]):
         ProviderState.objects.filter(provider__in=names).update(failures=0, open_until=None)
         record_act(request, "provider.breaker_closed", details={"providers": names})
         self.message_user(request, f"已解除熔断：{'、'.join(names)}。")
-
-
-@admin.register(UnknownCode)
-class UnknownCodeAdmin(ReadOnlyAdmin[UnknownCode]):
-    list_display = ("provider", "code", "count", "sample", "first_seen_at", "last_seen_at")
-    list_filter = ("provider",)

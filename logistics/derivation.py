@@ -198,7 +198,8 @@ def _read(counted: Sequence[Report]) -> _Reading:
 
 
 def _order(report: Report) -> tuple[dt.datetime, int, int, str]:
-    weight = (0 if report.weak else 2) if report.overall else 1
+    # A coarse summary yields to a coded scan of its instant, not to one whose status is our reading of its text.
+    weight = (1 if report.weak else 3) if report.overall else (2 if report.code else 0)
     return (report.occurred_at, weight, _RANK[S(report.status)], report.key)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from frozenshop.kernel import outbox
-from logistics import batches, messages, polling, staleness
+from logistics import batches, messages, polling, rereading, staleness
 from logistics.models import ProviderMessage, Shipment
 
 
@@ -72,3 +72,12 @@ def recheck(effect: outbox.Effect, **payload: str) -> None:
     with effect:
         if full:
             outbox.enqueue("logistics.recheck", dict(payload))
+
+
+@outbox.consumer("logistics.read_anew", transactional=False)
+def read_anew(effect: outbox.Effect, kind: str, row_id: int, after: int = 0) -> None:
+    """Read a batch of stored scans anew after a decision of staff, then ask for the next one."""
+    further = rereading.read_anew(kind, row_id, after)
+    with effect:
+        if further is not None:
+            outbox.enqueue("logistics.read_anew", {"kind": kind, "row_id": row_id, "after": further})

@@ -16,7 +16,7 @@ from logistics.derivation import Derived, Report, counts, derive
 from logistics.masking import Mask
 from logistics.models import Provider, Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent, UnknownCode
 from logistics.progress import refresh_order
-from logistics.providers.base import ProviderReport
+from logistics.providers.base import Overall, ProviderReport
 from orders import alerting
 from orders.contention import retried
 from orders.models import AlertKind, Order
@@ -50,7 +50,7 @@ def record_events(shipment: Shipment, report: ProviderReport, *, provider: str) 
     with transaction.atomic():
         locked = Shipment.objects.select_for_update().get(pk=shipment.pk)
         orders = orders_of(locked)
-        fresh = _insert(locked, _rows(locked, report, provider, Mask(orders)))
+        fresh = _insert(locked, _rows(locked, report, provider, Mask(orders)), report.overall)
         if not fresh:
             return Recorded(locked)
         _count_unknown(provider, report, {row.code for row in fresh}, Mask(orders))
@@ -203,11 +203,11 @@ def _storable(text: str) -> str:
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
-def _insert(shipment: Shipment, rows: Iterable[TrackingEvent]) -> list[TrackingEvent]:
+def _insert(shipment: Shipment, rows: Iterable[TrackingEvent], overall: Overall | None) -> list[TrackingEvent]:
     by_key = {row.key: row for row in rows}
     known = set(TrackingEvent.objects.filter(shipment=shipment, key__in=list(by_key)).values_list("key", flat=True))
     fresh = [by_key[key] for key in sorted(by_key.keys() - known)]
-    meanings.give(fresh, shipment.carrier)
+    meanings.give(fresh, shipment.carrier, overall)
     TrackingEvent.objects.bulk_create(fresh, ignore_conflicts=True)
     return fresh
 

@@ -8,7 +8,7 @@ from django.db import transaction
 
 VIEWED = (
     *("orders.order", "orders.alert", "orders.product", "orders.productcategory"),
-    *("logistics.shipment", "logistics.carrier", "logistics.providerstate", "logistics.unknowncode"),
+    *("logistics.shipment", "logistics.carrier", "logistics.providerstate", "logistics.unknowncode", "logistics.unreadtext"),
     *("kernel.calendarday", "kernel.shopcalendar"),
 )
 VIEW = tuple(f"{name.replace('.', '.view_')}" for name in VIEWED)
@@ -22,6 +22,7 @@ LEAD = (
     *("orders.export_order", "orders.view_customer"),
     *(f"orders.{verb}_{model}" for verb in ("add", "change") for model in ("product", "productcategory")),
     *("logistics.add_carrier", "logistics.change_carrier", "logistics.change_providerstate"),
+    *("logistics.change_unknowncode", "logistics.add_unreadtext", "logistics.change_unreadtext"),
     *("logistics.view_providercall", "logistics.view_providermessage"),
     *(f"kernel.{verb}_calendarday" for verb in ("add", "change", "delete")),
     *("kernel.change_shopcalendar", "kernel.view_outboxmessage", "kernel.change_outboxmessage", "kernel.view_jobrun"),
