@@ -8,7 +8,13 @@ from django.db import transaction
 
 VIEWED = (
     *("orders.order", "orders.alert", "orders.product", "orders.productcategory"),
-    *("logistics.shipment", "logistics.carrier", "logistics.providerstate", "logistics.unknowncode", "logistics.unreadtext"),
+    *(
+        "logistics.shipment",
+        "logistics.carrier",
+        "logistics.providerstate",
+        "logistics.unknowncode",
+        "logistics.unreadtext",
+    ),
     *("kernel.calendarday", "kernel.shopcalendar"),
 )
 VIEW = tuple(f"{name.replace('.', '.view_')}" for name in VIEWED)
