@@ -20,8 +20,8 @@ CHANNELS: Mapping[str, str] = {}
 class Letter:
     """What is sent. `address` is the channel's own (openid, phone, e-mail) and is never kept or logged.
 
-    `reference` is ours (`Delivery.reference`), for channels that carry one along. `fields` are filled in already, `text`
-    is the whole in words for channels without templates.
+    `reference` is ours (`Delivery.reference`), for channels that carry one along. `fields` are filled in
+    already, `text` is the whole in words for channels without templates.
     """
 
     address: str = field(repr=False)
