@@ -98,11 +98,15 @@ def _ours(shipment: Shipment, provider: str, code: str) -> Carrier | None:
 
 
 def _correct(shipment: Shipment, provider: str, code: str) -> None:
-    if code == provider_code(shipment.carrier, provider):
+    """Tell staff once: every further push says the same."""
+    mine = Subscription.objects.filter(shipment=shipment, provider=provider)
+    if code == provider_code(shipment.carrier, provider) or mine.filter(corrected_carrier_code=code[:40]).exists():
         return
-    row = Subscription.objects.filter(shipment=shipment, provider=provider).order_by("-subscribed_at", "-pk").first()
-    if row is None:
-        row = Subscription.objects.create(shipment=shipment, provider=provider, subscribed_at=clock.now())
+    row = mine.order_by("-subscribed_at", "-pk").first()
+    if row is None or row.corrected_carrier_code:
+        # A row of its own, so that a former opinion stays beside this one.
+        ended_at = clock.now() if row else None
+        row = Subscription.objects.create(shipment=shipment, provider=provider, ended_at=ended_at)
     Subscription.objects.filter(pk=row.pk).update(corrected_carrier_code=code[:40])
     found = correction(shipment, provider)
     name = f"{found.carrier.name}（{code}）" if found and found.carrier else code

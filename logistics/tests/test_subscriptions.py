@@ -114,6 +114,13 @@ def test_a_corrected_carrier_is_told_to_staff(shipment):
     assert alert.order == shipment.orders.get()
 
 
+def test_what_a_person_settled_is_not_told_again_by_the_next_push(shipment):
+    corrected(shipment)
+    Alert.objects.update(resolved_at=clock.now(), open_key=None)
+    corrected(shipment)
+    assert Alert.objects.count() == 1
+
+
 def test_questions_go_to_the_corrected_carrier_with_what_it_wants(shipment):
     make_carrier("ZTO", kuaidi100_code="zhongtong", needs_phone_tail=[K100])
     assert polling.question_about(shipment, K100).phone_tail == ""
@@ -142,13 +149,15 @@ def test_a_carrier_that_has_the_number_of_another_parcel_is_ambiguous(shipment):
     assert polling.question_about(shipment, K100).carrier_code == "yuantong"
 
 
-def test_two_opinions_are_none(shipment, frozen):
+@pytest.mark.parametrize("between", [False, True], ids=["one subscription", "two"])
+def test_two_opinions_are_none(shipment, frozen, between):
     make_carrier("ZTO", kuaidi100_code="zhongtong")
     subscriptions.begin(shipment, K100)
     corrected(shipment)
-    abort(shipment)
-    frozen.shift(dt.timedelta(hours=1))
-    subscriptions.begin(shipment, K100)
+    if between:
+        abort(shipment)
+        frozen.shift(dt.timedelta(hours=1))
+        subscriptions.begin(shipment, K100)
     corrected(shipment, "yunda")
     assert polling.question_about(shipment, K100).carrier_code == "yuantong"
 
