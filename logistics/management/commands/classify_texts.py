@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ class Command(BaseCommand):
     """Exit codes: 0 done, 1 the file breaks off, 2 it is no such file."""
 
     help = "读取 CSV（列 carrier,text），输出每行的 status,reason,confidence；status 为空表示不确定"
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="UTF-8 的 CSV，表头含 carrier,text；其他列原样保留")
@@ -34,6 +37,8 @@ class Command(BaseCommand):
                 self._classify(file)
         except BadFile as problem:
             raise CommandError(str(problem), returncode=2 if problem.wrong_use else 1) from problem
+        except BrokenPipeError:  # Who reads the output has seen enough; nothing more may be flushed to it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _classify(self, file: Path) -> None:
         """A column of the file that has the name of one of ours is replaced by ours."""
