@@ -10,10 +10,12 @@ from django.utils.html import format_html, format_html_join
 
 from frozenshop.kernel.changelist import BaseAdmin, ReadOnlyAdmin, record_act
 from frozenshop.kernel.clock import short
+from logistics.forms import CarrierForm, ProviderStateForm
 from logistics.models import (
     Carrier,
     ProviderCall,
     ProviderMessage,
+    ProviderRefusal,
     ProviderState,
     Shipment,
     ShipmentStatus,
@@ -23,6 +25,7 @@ from logistics.polling import enqueue_sync
 
 @admin.register(Carrier)
 class CarrierAdmin(BaseAdmin[Carrier]):
+    form = CarrierForm
     keyset = ("code",)
     list_display = ("code", "name", "phone", "cold_chain", "kdniao_code", "kuaidi100_code", "enabled")
     list_filter = ("enabled", "cold_chain")
@@ -105,7 +108,7 @@ class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
 @admin.register(ProviderCall)
 class ProviderCallAdmin(ReadOnlyAdmin[ProviderCall]):
     keyset = ("-started_at", "-id")
-    list_display = ("started_at", "provider", "operation", "waybill_no", "outcome", "elapsed_ms", "detail")
+    list_display = ("started_at", "provider", "operation", "waybill_no", "outcome", "elapsed_ms", "cost_fen", "detail")
     search_fields = ("=waybill_no",)
     search_help_text = "完整运单号"
 
@@ -122,7 +125,11 @@ class ProviderMessageAdmin(ReadOnlyAdmin[ProviderMessage]):
 
 @admin.register(ProviderState)
 class ProviderStateAdmin(BaseAdmin[ProviderState]):
-    list_display = ("provider", "failures", "open_until", "budget_on", "calls_today", "daily_budget", "last_error")
+    form = ProviderStateForm
+    list_display = (
+        *("provider", "failures", "open_until", "budget_on", "calls_today", "daily_budget"),
+        *("calls_per_minute", "price_fen", "last_error"),
+    )
     readonly_fields = ("provider", "failures", "open_until", "budget_on", "calls_today", "last_error")
     actions = ("close_breaker",)
 
@@ -132,9 +139,10 @@ class ProviderStateAdmin(BaseAdmin[ProviderState]):
     def has_delete_permission(self, request: HttpRequest, obj: ProviderState | None = None) -> bool:
         return False
 
-    @admin.action(description="解除熔断", permissions=["change"])
+    @admin.action(description="解除熔断，并重新询问被拒绝的承运商", permissions=["change"])
     def close_breaker(self, request: HttpRequest, queryset: QuerySet[ProviderState]) -> None:
         names = list(queryset.values_list("provider", flat=True))
         ProviderState.objects.filter(provider__in=names).update(failures=0, open_until=None)
+        ProviderRefusal.objects.filter(provider__in=names).delete()
         record_act(request, "provider.breaker_closed", details={"providers": names})
         self.message_user(request, f"已解除熔断：{'、'.join(names)}。")

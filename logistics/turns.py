@@ -7,9 +7,10 @@ knows what another doesn't.
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from dataclasses import dataclass
+from typing import NamedTuple, cast
 
-from django.db.models import Max
+from django.db.models import Count, Max, Q
 
 from frozenshop.kernel import clock
 from logistics.asking import providers_of
@@ -26,6 +27,31 @@ _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 Instants = Mapping[str, dt.datetime]
 
 
+class Asked(NamedTuple):
+    """The last one put to a provider about a parcel, and how many it has answered."""
+
+    last_at: dt.datetime
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the providers of a parcel: `told`: the newest scan of each; `asked`: what each was asked."""
+
+    told: Instants
+    asked: Mapping[str, Asked]
+
+    def behind(self, provider: str) -> int:
+        """Return 0 for who knows the parcel best or may do so, more for who is known to know less."""
+        newest = max(self.told.values(), default=_NEVER)
+        if provider in self.told:
+            return 1 if newest - self.told[provider] > BEHIND else 0
+        return 2 if self.told and provider in self.asked and self.asked[provider].answered else 0
+
+    def last_asked(self, provider: str) -> dt.datetime:
+        return self.asked[provider].last_at if provider in self.asked else _NEVER
+
+
 def turn_of(shipment: Shipment) -> list[str]:
     """Return the providers to ask about a parcel, one after the other."""
     return turns_of([shipment])[shipment.pk]
@@ -35,13 +61,12 @@ def turns_of(shipments: Sequence[Shipment]) -> dict[int, list[str]]:
     """Return the turn of each parcel, by its key, in a constant number of queries."""
     turns = {shipment.pk: providers_of(shipment.carrier) for shipment in shipments}
     several = [shipment for shipment in shipments if len(turns[shipment.pk]) > 1]
-    told, now = _newest_scans(several), clock.now()
-    silent = [shipment for shipment in several if _silent(shipment, told[shipment.pk], now)]
-    asked = _last_asked(silent)
+    told, asked, now = _newest_scans(several), _asked(several), clock.now()
     for shipment in several:
-        turns[shipment.pk].sort(key=lambda name, known=told[shipment.pk]: _behind(name, known))  # type: ignore[misc]
-    for shipment in silent:
-        turns[shipment.pk].sort(key=lambda name, last=asked[shipment.waybill_no]: last.get(name, _NEVER))  # type: ignore[misc]
+        known = Known(told[shipment.pk], asked[shipment.waybill_no])
+        turns[shipment.pk].sort(key=known.behind)
+        if _silent(shipment, known.told, now):
+            turns[shipment.pk].sort(key=known.last_asked)
     return turns
 
 
@@ -74,13 +99,6 @@ def _silent(shipment: Shipment, told: Instants, now: dt.datetime) -> bool:
     return shipment.stale_since is not None
 
 
-def _behind(provider: str, told: Instants) -> int:
-    newest = max(told.values(), default=_NEVER)
-    if provider not in told:
-        return 2 if told else 0
-    return 1 if newest - told[provider] > BEHIND else 0
-
-
 def _newest_scans(shipments: Iterable[Shipment]) -> dict[int, dict[str, dt.datetime]]:
     scans = TrackingEvent.objects.filter(shipment__in=[shipment.pk for shipment in shipments], overall=False)
     past = scans.filter(occurred_at__lte=clock.now() + CLOCK_TOLERANCE)
@@ -90,9 +108,13 @@ def _newest_scans(shipments: Iterable[Shipment]) -> dict[int, dict[str, dt.datet
     return newest
 
 
-def _last_asked(shipments: Iterable[Shipment]) -> dict[str, dict[str, dt.datetime]]:
-    calls = ProviderCall.objects.filter(waybill_no__in=[s.waybill_no for s in shipments], operation="query")
-    last: dict[str, dict[str, dt.datetime]] = defaultdict(dict)
-    for waybill_no, provider, at in calls.values_list("waybill_no", "provider").annotate(at=Max("started_at")):
-        last[waybill_no][provider] = at
-    return last
+def _asked(shipments: Iterable[Shipment]) -> dict[str, dict[str, Asked]]:
+    numbers = [shipment.waybill_no for shipment in shipments]
+    calls = ProviderCall.objects.filter(waybill_no__in=numbers, operation="query").order_by()
+    found: dict[str, dict[str, Asked]] = defaultdict(dict)
+    rows = calls.values_list("waybill_no", "provider").annotate(
+        last_at=Max("started_at"), answered=Count("pk", filter=Q(outcome="ok"))
+    )
+    for waybill_no, provider, last_at, answered in rows:
+        found[waybill_no][provider] = Asked(last_at, answered)
+    return found

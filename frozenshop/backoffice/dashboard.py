@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from frozenshop.backoffice.worklists import COUNTED_TO, WORKLISTS
 from frozenshop.kernel.models import OutboxMessage
+from logistics import costs
 from orders.models import Alert, AlertKind
 
 
@@ -41,6 +42,9 @@ def tiles(request: HttpRequest) -> list[Tile]:
         shown.append(
             Tile("服务商故障", "查询失败、熔断或额度用尽", "bad", _bounded(trouble), f"{url}?kind=provider_trouble")
         )
+    if request.user.has_perm("logistics.view_providerstate"):
+        near = sum(cap.near for cap in costs.caps())
+        shown.append(Tile("服务商额度告急", "今日查询已用八成以上", "warm", near, reverse("admin:costs")))
     if request.user.has_perm("kernel.view_outboxmessage"):
         dead = OutboxMessage.objects.filter(status=OutboxMessage.Status.DEAD)
         url = reverse("admin:kernel_outboxmessage_changelist")

@@ -18,8 +18,13 @@ class StaffSite(AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from frozenshop.backoffice.batch import batch_view
+        from frozenshop.backoffice.costs import costs_view
 
-        return [path("batch/", self.admin_view(batch_view), name="batch"), *super().get_urls()]
+        own = [
+            path("batch/", self.admin_view(batch_view), name="batch"),
+            path("costs/", self.admin_view(costs_view), name="costs"),
+        ]
+        return [*own, *super().get_urls()]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "may_batch": request.user.has_perm("orders.view_order")}

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from decimal import Decimal
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -85,7 +86,7 @@ def short_clock(instant: dt.datetime | None, empty: str = "—") -> str:
     return short(instant) if instant else empty
 
 
-def yuan(fen: int | None) -> str:
+def yuan(fen: int | Decimal | None) -> str:
     return "—" if fen is None else f"¥{fen / 100:,.2f}"
 
 

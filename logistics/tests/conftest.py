@@ -1,12 +1,14 @@
 """What the tests of logistics share: a fake of the one HTTP seam, and limits that start anew."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import time_machine
 
 from frozenshop.kernel import http, throttling
 from logistics.tests.fake_http import FakeHttp
+from logistics.tests.sandboxed import Wire
 
 
 @pytest.fixture
@@ -28,3 +30,11 @@ def frozen() -> Iterator[time_machine.Traveller]:
 def _fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """How often a provider was asked in one test doesn't count in the next."""
     monkeypatch.setattr(throttling, "hit", throttling.LocalLimits().hit)
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch, settings: Any, frozen: time_machine.Traveller) -> Wire:
+    """The sandbox at the other end of every call, on the frozen clock."""
+    found = Wire(settings)
+    monkeypatch.setattr(http, "call", found.call)
+    return found

@@ -111,7 +111,7 @@ def test_saving_a_form_does_not_put_a_counter_back(root):
     state = ProviderState.objects.create(provider=Provider.KDNIAO, calls_today=5)
     page = f"/admin/logistics/providerstate/{state.pk}/change/"
     ProviderState.objects.filter(pk=state.pk).update(calls_today=9)
-    root.post(page, {"daily_budget": "100"})
+    root.post(page, {"daily_budget": "100", "calls_per_minute": "600", "price_fen": "0"})
     state.refresh_from_db()
     assert (state.daily_budget, state.calls_today) == (100, 9)
 
