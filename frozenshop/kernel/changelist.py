@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from frozenshop.kernel import audit
 from frozenshop.kernel.actor import Actor, staff
+from frozenshop.kernel.client_address import client_address
 
 AFTER, BEFORE = "after", "before"
 LAST_CHARACTER = "\U0010ffff"
@@ -38,7 +39,7 @@ def record_act(
     request: HttpRequest, action: str, subject: str = "", *, reason: str = "", details: dict[str, Any] | None = None
 ) -> None:
     """Put an act of a member of staff into the audit."""
-    address = str(request.META.get("REMOTE_ADDR", ""))[:45]
+    address = client_address(request)
     audit.record(staff_actor(request), action, subject[:150], reason=reason[:500], details=details, address=address)
 
 

@@ -9,6 +9,7 @@ from frozenshop.api.describing import described
 from frozenshop.api.replies import no_content, reply
 from frozenshop.api.views.base import BuyerView, JsonView
 from frozenshop.kernel import clock, throttling
+from frozenshop.kernel.client_address import client_address
 from frozenshop.kernel.errors import Invalid, RateLimited
 from notifications.wechat import client as wechat
 from orders import access
@@ -32,7 +33,7 @@ class LoginView(JsonView):
     )
     def post(self, request: Request) -> HttpResponse:
         code = _wechat_code(request)
-        wait = throttling.hit(f"login:{request.META.get('REMOTE_ADDR', '')}", rate=LOGIN_RATE, burst=LOGIN_BURST)
+        wait = throttling.hit(f"login:{client_address(request._request)}", rate=LOGIN_RATE, burst=LOGIN_BURST)
         if wait is not None:
             raise RateLimited(retry_after=wait)
         customer, _ = Customer.objects.get_or_create(openid=wechat.code_to_session(code).openid)

@@ -13,6 +13,7 @@ from frozenshop.api.once import once
 from frozenshop.api.replies import reply
 from frozenshop.api.views.base import MerchantView
 from frozenshop.kernel import audit, clock
+from frozenshop.kernel.client_address import client_address
 from frozenshop.kernel.errors import Invalid, NotFound, OrderNotFound, Problem
 from logistics import document, shipping
 from logistics.carriers import resolve_carrier
@@ -107,7 +108,7 @@ class OrderView(MerchantView):
         order = _order(order_no)
         shown = document.build(order)
         if "orders:read_unmasked" in self.merchant.scopes:
-            audit.record(self.actor, "order.unmasked", order.order_no, address=request.META.get("REMOTE_ADDR", ""))
+            audit.record(self.actor, "order.unmasked", order.order_no, address=client_address(request._request))
             shown = document.unmask(shown, order)
         return reply(shown)
 
