@@ -285,6 +285,7 @@ WECHAT_APPID = env.str("WECHAT_APPID", default="")
 WECHAT_APP_SECRET = env.str("WECHAT_APP_SECRET", default="")
 ALLOW_LOOPBACK_INTEGRATIONS = env.bool("ALLOW_LOOPBACK_INTEGRATIONS", default=DEBUG)
 
+HEALTH_CHECKS = ["logistics.health.providers"]
 METRIC_COLLECTORS = ["orders.alert_metrics.AlertCollector", "logistics.metrics.ProviderCollector"]
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS_NETWORKS = env.list("METRICS_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.module_loading import import_string
 from django_celery_beat.models import PeriodicTask
 from redis import Redis, RedisError
 
@@ -32,6 +33,7 @@ RUNBOOKS = {
     "worker": "worker",
     "dead_messages": "dead-messages",
     "beat": "beat",
+    "provider": "provider",
     "sandbox": "demo",
     "demo_orders": "demo",
     "demo_file": "demo",
@@ -76,7 +78,7 @@ def not_ready() -> list[str]:
 
 def findings() -> Iterator[Finding]:
     """Name all that is wrong while requests are served."""
-    for check in (_redis, _outbox, _dead, _jobs):
+    for check in (_redis, _outbox, _dead, _jobs, *map(import_string, settings.HEALTH_CHECKS)):
         try:
             yield from check()
         except DatabaseError as error:
