@@ -98,9 +98,12 @@ def main() -> int:
     import django
 
     django.setup()
+    from docs import anomaly_tables
+
     parts = {
         "docs/architecture.md": {"imports": import_picture, "modules": module_table},
         "docs/lifecycle.md": {"lifecycle": lifecycle_diagram, "alerts": alert_table},
+        "docs/anomalies.md": {"kinds": anomaly_tables.kinds, "silence": anomaly_tables.silence},
     }
     stale = []
     for file, makers in parts.items():

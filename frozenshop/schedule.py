@@ -13,6 +13,7 @@ JOBS = [
     Job("poll_due", "logistics.poll_due", "查询到期的运单", every=MINUTE),
     Job("find_stale", "logistics.find_stale", "找出停滞的运单", every=MINUTE),
     Job("recheck", "logistics.recheck", "复核到时的轨迹", every=MINUTE),
+    Job("find_incidents", "logistics.find_incidents", "把同一地点的大量停滞合并为一个事件", every=5 * MINUTE),
     Job("find_not_shipped", "orders.find_not_shipped", "找出逾期未发货的订单", every=5 * MINUTE),
     Job("apply_held", "logistics.apply_held", "处理暂存的推送", every=60 * MINUTE),
     Job("purge_messages", "logistics.purge_messages", "清理过期的服务商消息和调用记录", at=dt.time(3, 40)),

@@ -93,6 +93,12 @@ def province_of(text: str) -> str | None:
     )
 
 
+def city_of(text: str) -> str | None:
+    """Return the short name of the city that a place stands in, as far as its text says; a municipality is one."""
+    municipality = next((name for name in ("北京", "天津", "上海", "重庆") if text.startswith(name)), None)
+    return municipality or next((city for city in _PROVINCE_OF if city in text), None)
+
+
 def distance(origin: str, province: str, city: str) -> Distance:
     """Return how far it is from a scan's place to a consignee's province and city."""
     start, end = province_of(origin), province_of(province) or province_of(city)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from frozenshop.kernel import outbox
-from logistics import batches, messages, polling, rereading, staleness
+from logistics import batches, incidents, messages, polling, rereading, staleness
 from logistics.models import ProviderMessage, Shipment
 
 
@@ -63,6 +63,12 @@ def find_stale(effect: outbox.Effect, **payload: str) -> None:
     with effect:
         if full:
             outbox.enqueue("logistics.find_stale", dict(payload))
+
+
+@outbox.consumer("logistics.find_incidents", transactional=False)
+def find_incidents(effect: outbox.Effect, slot: str) -> None:
+    """Make one incident of many silent parcels at one place, and end those whose place moves again."""
+    incidents.find()
 
 
 @outbox.consumer("logistics.recheck", transactional=False)

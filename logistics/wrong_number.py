@@ -97,6 +97,4 @@ def _province(event: TrackingEvent) -> str:
 
 @lru_cache(4096)
 def _province_in(place: str) -> str:
-    return (
-        province_of(place) or "" if place.startswith(tuple(NEIGHBOURS)) else province_of(_STREET.sub("", place)) or ""
-    )
+    return province_of(_STREET.sub("", place)) or ""

@@ -11,8 +11,9 @@ from frozenshop.kernel.models import CalendarDay, OutboxMessage
 from logistics import staleness, tasks
 from logistics.anomalies import SILENCE, stale_after
 from logistics.cadence import FINAL, PACE, next_poll_at
-from logistics.models import Shipment, ShipmentStatus
+from logistics.models import Carrier, Shipment, ShipmentStatus
 from logistics.tests.factories import event, make_shipment, report
+from orders import alerting
 from orders.models import Alert, OrderStatus
 from orders.tests.factories import SHOP, line, make_order
 
@@ -128,6 +129,64 @@ def test_after_a_month_of_silence_contact_is_lost(later):
     assert (open_kinds(), shipment.stale_after) == (["lost_contact"], None)
 
 
+def walk(later, hours: int) -> list[list[str]]:
+    """What is open after each look at a parcel that stays silent for so many hours."""
+    seen = [open_kinds()]
+    for _ in range(hours):
+        later(hours=1)
+        if staleness.find_stale() and open_kinds() != seen[-1]:
+            seen.append(open_kinds())
+    return seen
+
+
+def test_silence_climbs_from_stale_to_lost_to_no_longer_asked(later):
+    report(make_shipment(), "in_transit")
+    assert walk(later, 24 * 31) == [[], ["stale"], ["lost"], ["lost_contact"]]
+
+
+def test_each_rung_keeps_the_owner_of_the_one_before(later, django_user_model):
+    report(make_shipment(), "in_transit")
+    walk(later, 25)
+    alerting.take(Alert.objects.get(), user := django_user_model.objects.create(username="li"))
+    walk(later, 24 * 4)
+    assert Alert.objects.get(resolved_at=None).owner == user
+    assert Alert.objects.get(kind="stale").outcome == "other"
+
+
+def test_what_was_never_picked_up_has_its_own_name(later):
+    make_shipment()
+    assert walk(later, 24 * 6) == [[], ["no_pickup"]]
+
+
+def test_out_for_delivery_too_long_counts_from_the_first_attempt(later):
+    shipment = report(make_shipment(), "out_for_delivery")
+    later(hours=7)
+    report(shipment, "out_for_delivery")
+    assert walk(later, 2) == [[], ["out_too_long"]]
+    assert report(shipment, "delivered").stale_since is None
+    assert open_kinds() == []
+
+
+def test_silence_after_a_trouble_is_no_second_trouble(later):
+    shipment = report(make_shipment(), event("exception", reason="damaged"))
+    assert walk(later, 24) == [["damaged"]]
+    shipment.refresh_from_db()
+    assert shipment.stale_since is not None
+
+
+def test_silence_began_with_the_last_scan(later):
+    report(make_shipment(), event("in_transit", NOON))
+    walk(later, 25)
+    assert Alert.objects.get().occurred_at == NOON
+
+
+def test_what_a_person_has_dealt_with_climbs_only_to_the_next_rung(later, django_user_model):
+    report(make_shipment(), "in_transit")
+    walk(later, 25)
+    alerting.resolve(Alert.objects.get(), "网点说明天到", django_user_model.objects.create(username="li"))
+    assert walk(later, 24 * 4) == [[], ["lost"]]
+
+
 def test_a_parcel_that_the_buyer_confirmed_is_not_looked_for(later):
     from logistics.services import confirm_receipt
 
@@ -183,10 +242,10 @@ def test_jobs_are_closed_and_ask_for_another_run_while_there_is_more(later, monk
 
 
 def test_questions_are_denser_near_delivery_and_rarer_in_silence():
-    now, shipped_at = clock.now(), clock.now() - dt.timedelta(days=6)
-    moving = Shipment(status="in_transit", shipped_at=shipped_at, last_event_at=now)
-    near = Shipment(status="out_for_delivery", shipped_at=shipped_at, last_event_at=now)
-    silent = Shipment(status="in_transit", shipped_at=shipped_at, last_event_at=now - dt.timedelta(days=5))
+    now, sent = clock.now(), {"carrier": Carrier(code="SF"), "shipped_at": clock.now() - dt.timedelta(days=6)}
+    moving = Shipment(status="in_transit", **sent, last_event_at=now)
+    near = Shipment(status="out_for_delivery", **sent, last_event_at=now)
+    silent = Shipment(status="in_transit", **sent, last_event_at=now - dt.timedelta(days=5))
     assert next_poll_at(near, now) < next_poll_at(moving, now) < next_poll_at(silent, now)
 
 
