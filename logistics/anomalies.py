@@ -199,6 +199,8 @@ ANOMALIES: Mapping[AlertKind, Anomaly] = MappingProxyType(
         K.CLOCK_ANOMALY: Anomaly(_A.OPERATIONS, "轨迹的时间晚于现在一小时以上"),
         K.UNKNOWN_CODE: Anomaly(_A.OPERATIONS, "服务商的状态码没有对应的物流状态"),
         K.PROVIDER_TROUBLE: Anomaly(_A.OPERATIONS, "服务商连续出错、拒绝我们的账号，或额度用尽"),
+        K.MESSAGING: Anomaly(_A.OPERATIONS, "消息渠道连续出错或拒绝我们的账号，或当天的短信预算用完"),
+        K.SETTLEMENT: Anomaly(_A.FINANCE, "发货信息没有上报微信或被拒绝，货款不能结算"),
         K.PAID_AFTER_CANCELLED: Anomaly(_A.FINANCE, "订单取消后收到付款"),
         K.SHIPPED_UNPAID: Anomaly(_A.FINANCE, "订单没有付款就发了货"),
         K.SHIPPED_AFTER_CANCELLED: Anomaly(_A.WAREHOUSE, "订单取消或退款后发了货"),

@@ -59,6 +59,7 @@ class Notice(models.Model):
 
     `recipient`: `customer:7`, `phone:<blind index>`, `staff:3`, `role:客服`, `endpoint:2`. `subject`: `order:<number>`,
     `shipment:5`, `alert:9`. It is told by its deliveries, one channel after the other until one succeeds.
+    `channel` is the one it waits for; empty while a delivery is under way, and once it is settled.
     """
 
     class State(models.TextChoices):
@@ -88,6 +89,7 @@ class Notice(models.Model):
     occurred_at = models.DateTimeField("发生时间")
     due_at = models.DateTimeField("应发时间")
     expires_at = models.DateTimeField("失效时间", null=True, blank=True)
+    channel = KeyField("渠道", max_length=20, choices=Channel.choices, blank=True)
     state = KeyField("状态", max_length=10, choices=State.choices, default=State.WAITING)
     why = KeyField("未告知原因", max_length=12, choices=Why.choices, blank=True)
     created_at = models.DateTimeField("创建时间", default=timezone.now)
@@ -99,7 +101,7 @@ class Notice(models.Model):
             models.UniqueConstraint(fields=["recipient", "subject", "milestone", "round"], name="notice_once"),
         ]
         indexes = [
-            models.Index(fields=["state", "due_at", "id"], name="notice_due"),
+            models.Index(fields=["state", "channel", "due_at", "id"], name="notice_lane"),
             models.Index(fields=["recipient", "created_at"], name="notice_recipient"),
             models.Index(fields=["subject", "id"], name="notice_subject"),
             models.Index(fields=["created_at", "id"], name="notice_created"),
@@ -147,6 +149,22 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.reference}"
+
+
+class ChannelState(models.Model):
+    """The circuit breaker of one channel (one row each). `trouble` is what a person must mend before it works again."""
+
+    channel = KeyField("渠道", max_length=20, choices=Channel.choices, unique=True)
+    failures = models.PositiveIntegerField("连续失败", default=0)
+    open_until = models.DateTimeField("熔断至", null=True, blank=True)
+    last_error = models.CharField("最近错误", max_length=300, blank=True)
+    trouble = models.CharField("须人工处理", max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "通知渠道"
+
+    def __str__(self) -> str:
+        return self.channel
 
 
 class MessageTemplate(models.Model):

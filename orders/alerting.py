@@ -65,6 +65,8 @@ KINDS: Mapping[AlertKind, Kind] = MappingProxyType(
         AlertKind.LOST: Kind(_U, _hours(4), "很久没有收到包裹的消息，我们正在查找，您可联系客服了解进展。"),
         AlertKind.WRONG_NUMBER: Kind(_H, _hours(2)),
         AlertKind.INCIDENT: Kind(_H, _hours(4)),
+        AlertKind.MESSAGING: Kind(_H, _hours(4)),
+        AlertKind.SETTLEMENT: Kind(_H, _hours(8)),
     }
 )
 

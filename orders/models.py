@@ -255,6 +255,8 @@ class AlertKind(models.TextChoices):
     LOST = "lost", "疑似丢失"
     WRONG_NUMBER = "wrong_number", "疑似单号填错"
     INCIDENT = "incident", "区域性停滞"
+    MESSAGING = "messaging", "消息渠道异常"
+    SETTLEMENT = "settlement", "微信结算异常"
 
 
 class AlertOutcome(models.TextChoices):
@@ -302,6 +304,7 @@ class Alert(models.Model):
         verbose_name = verbose_name_plural = "异常预警"
         indexes = [
             models.Index(fields=["resolved_at", "severity", "due_at", "id"], name="alert_queue"),
+            models.Index(fields=["resolved_at", "incident", "due_at", "id"], name="alert_due"),
             models.Index(fields=["resolved_at", "kind", "id"], name="alert_kind"),
             models.Index(fields=["opened_at", "id"], name="alert_opened"),
         ]
