@@ -35,54 +35,52 @@ class Pace:
     """What is expected of a parcel by what it is doing.
 
     `care`: how much news of it matters. `usual`: the gap to its next scan while nothing is learnt. `waves`: when in the
-    day news comes. `longest`: between two questions, whatever is expected.
+    day news comes.
     """
 
     care: float
     usual: Gap
     waves: Sequence[float]
-    longest: dt.timedelta
 
 
 def _gap(p50: float, p90: float, p999: float) -> Gap:
     return Gap(dt.timedelta(hours=p50), dt.timedelta(hours=p90), dt.timedelta(hours=p999), 0)
 
 
-def _pace(care: float, usual: Gap, waves: Sequence[float], longest: float) -> Pace:
-    return Pace(care, usual, waves, dt.timedelta(hours=longest))
-
-
 _NO_NEWS = _gap(24, 48, 240)
 PACE: dict[str, Pace] = {
-    S.NO_TRACE: _pace(1, _gap(4, 20, 72), _SHOP, 12),  # handed over, but the carrier has not scanned it
-    S.PICKED_UP: _pace(1, _gap(3, 8, 48), _ROAD, 8),
-    S.IN_TRANSIT: _pace(1, _gap(4, 12, 60), _ROAD, 8),
-    S.OUT_FOR_DELIVERY: _pace(2, _gap(2, 6, 24), _DOOR, 0.5),  # delivered the same day, or something is wrong
-    S.AWAITING_PICKUP: _pace(1, _gap(6, 30, 96), _DOOR, 4),  # a locker is not a freezer
-    S.DELIVERY_FAILED: _pace(2, _gap(12, 26, 96), _DOOR, 4),
-    S.EXCEPTION: _pace(2, _gap(12, 40, 144), _ROAD, 4),
-    S.RETURNING: _pace(1, _gap(6, 24, 120), _ROAD, 12),
-    S.FORWARDED: _pace(1, _gap(4, 12, 60), _ROAD, 8),
-    S.CUSTOMS: _pace(0.5, _gap(12, 48, 240), _SHOP, 12),
-    S.UNKNOWN: _pace(1, _gap(4, 12, 60), _ROAD, 8),
-    S.DELIVERED: _pace(0, _NO_NEWS, _DOOR, 24),
-    S.RETURNED: _pace(0, _NO_NEWS, _DOOR, 24),
-    S.CANCELLED: _pace(0, _NO_NEWS, _DOOR, 24),
+    S.NO_TRACE: Pace(1, _gap(4, 20, 72), _SHOP),  # handed over, but the carrier has not scanned it
+    S.PICKED_UP: Pace(1, _gap(3, 8, 48), _ROAD),
+    S.IN_TRANSIT: Pace(1, _gap(4, 12, 60), _ROAD),
+    S.OUT_FOR_DELIVERY: Pace(2, _gap(2, 6, 24), _DOOR),  # delivered the same day, or something is wrong
+    S.AWAITING_PICKUP: Pace(1, _gap(6, 30, 96), _DOOR),  # a locker is not a freezer
+    S.DELIVERY_FAILED: Pace(2, _gap(12, 26, 96), _DOOR),
+    S.EXCEPTION: Pace(2, _gap(12, 40, 144), _ROAD),
+    S.RETURNING: Pace(1, _gap(6, 24, 120), _ROAD),
+    S.FORWARDED: Pace(1, _gap(4, 12, 60), _ROAD),
+    S.CUSTOMS: Pace(0.5, _gap(12, 48, 240), _SHOP),
+    S.UNKNOWN: Pace(1, _gap(4, 12, 60), _ROAD),
+    S.DELIVERED: Pace(0, _NO_NEWS, _DOOR),
+    S.RETURNED: Pace(0, _NO_NEWS, _DOOR),
+    S.CANCELLED: Pace(0, _NO_NEWS, _DOOR),
 }
 
 THAW = {TemperatureClass.FROZEN: dt.timedelta(hours=48), TemperatureClass.CHILLED: dt.timedelta(hours=72)}
 """How long a box keeps cold from shipping on: by then it must be at the door."""
-_NEARNESS = ((dt.timedelta(0), 3.0), (dt.timedelta(hours=12), 2.0), (dt.timedelta(hours=24), 1.5))
+_NEARNESS = ((dt.timedelta(0), 1.3), (dt.timedelta(hours=12), 1.5), (dt.timedelta(hours=24), 1.2))
 """How much more news matters when no more than so long is left until the deadline."""
 
 EAGERNESS = 1.2
 """How often we ask on the whole: calls grow with it, delays shrink."""
-_SHARPNESS = 0.7
-"""At 0.5 the mean delay is least for the same calls; a little more lowers the median, and 1 forgets what is rare."""
+_SHARPNESS = 0.65
+"""At 0.5 the mean delay is least for the same calls; more lowers the median, and 1 forgets what is rare."""
 _PUSHED = 0.2
-"""How much a look matters while a service promised to tell us by itself: every third one is left."""
+"""How much a look matters while a service promised to tell us by itself: every third one is left.
+
+But at the door, where there are hours and not days to act on a callback that was lost: there it is asked all the time.
+"""
 _AWAKE = 0.5
-"""In hours with less news than this, nothing needs to be asked."""
+"""In hours with less news than this, nobody stands at the door."""
 _STEP = 0.5
 _SLOWEST = 24.0
 _HOUR = dt.timedelta(hours=1)
@@ -117,9 +115,8 @@ def look_again_in(
     if outlook.status in FINAL or silent > GIVE_UP_AFTER:
         return None
     pace, local = PACE[outlook.status], clock.shanghai(now)
-    slow_watch = outlook.pushed and outlook.status != S.OUT_FOR_DELIVERY
-    zeal = eagerness * (pace.care * nearness(outlook.deadline, now) * (_PUSHED if slow_watch else 1)) ** _SHARPNESS
-    least = 0.0 if slow_watch else _HOUR / pace.longest
+    zeal = eagerness * (pace.care * nearness(outlook.deadline, now) * (_PUSHED if outlook.pushed else 1)) ** _SHARPNESS
+    least = _HOUR / FLOOR if outlook.pushed and outlook.status == S.OUT_FOR_DELIVERY else 0.0
     expected = _expected(outlook, pace, rates)
     heard, hour, waited, attention = silent / _HOUR, local.hour + local.minute / 60, 0.0, 0.0
     while waited < _SLOWEST:

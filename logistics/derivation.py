@@ -28,6 +28,8 @@ class Report(Protocol):
     @property
     def weak(self) -> bool: ...
     @property
+    def repeat(self) -> bool: ...
+    @property
     def status(self) -> str: ...
     @property
     def code(self) -> str: ...
@@ -52,7 +54,8 @@ class Step(IntEnum):
 class Derived:
     """`status_at` is since when the status holds, `reason` why; other instants are first reports, None without one.
 
-    `scans` counts the scans that count, `recheck_at` is when the next report from the future comes true.
+    `scans` counts the scans that count, once each however many providers told them, `recheck_at` is when the next
+    report from the future comes true.
     """
 
     status: ShipmentStatus = S.NO_TRACE
@@ -133,7 +136,7 @@ def derive(reports: Iterable[Report], *, shipped_at: dt.datetime, now: dt.dateti
         delivered_at=_first(counted, lambda report: report.status == S.DELIVERED),
         returned_at=_first(counted, lambda report: report.status == S.RETURNED),
         last_event_at=scans[-1].occurred_at if scans else None,
-        scans=len(scans),
+        scans=sum(not report.repeat for report in scans),
         recheck_at=min(future, default=None),
         only_earlier_life=not own and bool(everything),
     )

@@ -86,7 +86,7 @@ _parcels_of = Prepared(
     lambda order_id: Shipment.objects.filter(links__order=order_id, voided_at=None).values_list(*Parcel._fields)
 )
 _scans_of = Prepared(
-    lambda ids: TrackingEvent.objects.filter(shipment__in=ids, overall=False).values_list(*Scan._fields)
+    lambda ids: TrackingEvent.objects.filter(shipment__in=ids, overall=False, repeat=False).values_list(*Scan._fields)
 )
 _alerts_under = Prepared(lambda keys: Alert.objects.filter(open_key__in=keys).values_list(*OpenAlert._fields))
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from django.db import transaction
 from django.db.models import F
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, outbox
 from frozenshop.kernel.actor import Actor, Source
-from logistics import anomalies, cadence, eta, lateness, meanings, problems
+from logistics import anomalies, cadence, eta, lateness, meanings, merging, problems
 from logistics.derivation import Derived, Report, counts, derive
 from logistics.masking import Mask
 from logistics.models import Provider, Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent, UnknownCode
@@ -25,7 +25,7 @@ from orders.versions import bump
 MAX_TEXT = 500
 MAX_PLACE = 100
 MAX_CODE = 20
-_READ = ("key", "overall", "weak", "status", "code", "reason", "occurred_at", "location", "text")
+_READ = ("key", "provider", "overall", "weak", "repeat", "status", "code", "reason", "occurred_at", "location", "text")
 _SHOWN = frozenset(
     {"status", "status_at", "location", "event_count", "eta_earliest", "eta_latest", "stale_since", "last_event_at"}
 )
@@ -65,6 +65,7 @@ def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool
     """
     now = clock.now()
     events = list(TrackingEvent.objects.filter(shipment=shipment).only(*_READ))
+    retold = _mark_repeats(events)
     derived = derive(events, shipped_at=shipment.shipped_at, now=now)
     heard = derived.last_event_at != shipment.last_event_at or derived.status != shipment.status
     changes = bring_up_to_date(shipment, derived, _first_place(events, shipment, now), orders, now, heard=heard)
@@ -74,12 +75,26 @@ def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool
         problems.review_withdrawn(shipment, derived, orders)
         return False
     problems.review(shipment, derived, events, orders, heard=heard)
-    shown = not _SHOWN.isdisjoint(changes)
+    shown = retold or not _SHOWN.isdisjoint(changes)
     if shown:
         bump(order.pk for order in orders)
+    if shown or "delayed_since" in changes:
+        outbox.enqueue("notifications.shipment_changed", {"shipment_id": shipment.pk})
     for order in orders:
         refresh_order(order, actor=actor)
     return shown
+
+
+def _mark_repeats(events: Sequence[TrackingEvent]) -> bool:
+    """Mark what another provider tells already; say if anything else is shown than before."""
+    keys = merging.repeats(events)
+    wrong = [event for event in events if event.repeat != (event.key in keys)]
+    for repeat in (True, False):
+        if ids := [event.pk for event in wrong if event.repeat != repeat]:
+            TrackingEvent.objects.filter(pk__in=ids).update(repeat=repeat)
+    for event in wrong:
+        event.repeat = not event.repeat
+    return bool(wrong)
 
 
 def mask_again(shipment: Shipment, orders: Sequence[Order]) -> None:

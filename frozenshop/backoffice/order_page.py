@@ -163,9 +163,9 @@ def _acts(order: Order) -> list[tuple[AuditEntry, str, str]]:
 def _parcels(links: list[ShipmentOrder]) -> list[Parcel]:
     events: dict[int, list[TrackingEvent]] = defaultdict(list)
     ids = [link.shipment_id for link in links]
-    for event in TrackingEvent.objects.filter(shipment_id__in=ids, overall=False).order_by("-occurred_at", "-id")[
-        :EVENTS_SHOWN
-    ]:
+    for event in TrackingEvent.objects.filter(shipment_id__in=ids, overall=False, repeat=False).order_by(
+        "-occurred_at", "-id"
+    )[:EVENTS_SHOWN]:
         events[event.shipment_id].append(event)
     held: dict[int, list[str]] = defaultdict(list)
     for line in ShipmentLine.objects.filter(link__in=links).select_related("order_line"):

@@ -29,6 +29,7 @@ class Told:
     hour: float
     overall: bool = False
     weak: bool = False
+    repeat: bool = False
     code: str = "x"
     location: str = ""
     reason: str = ""
