@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from frozenshop.backoffice.worklists import COUNTED_TO, WORKLISTS
+from frozenshop.kernel.clock import now
 from frozenshop.kernel.models import OutboxMessage
 from logistics import costs
 from orders.models import Alert, AlertKind
@@ -36,9 +37,13 @@ def tiles(request: HttpRequest) -> list[Tile]:
             for work in WORKLISTS.values()
         ]
     if request.user.has_perm("orders.view_alert"):
-        alerts, url = Alert.objects.filter(resolved_at=None), reverse("admin:orders_alert_changelist")
+        alerts = Alert.objects.filter(resolved_at=None, incident=None)
+        url = reverse("admin:orders_alert_changelist")
+        overdue = alerts.filter(due_at__lt=now())
         trouble = alerts.filter(kind=AlertKind.PROVIDER_TROUBLE)
-        shown.append(Tile("全部待处理预警", "按级别和期限排队", "warm", _bounded(alerts), url))
+        shown.append(Tile("已超期预警", "过了处理期限还没解决", "bad", _bounded(overdue), f"{url}?state=overdue"))
+        waiting = alerts.exclude(snoozed_until__gt=now())
+        shown.append(Tile("全部待处理预警", "按处理期限排队，超期的在前", "warm", _bounded(waiting), url))
         shown.append(
             Tile("服务商故障", "查询失败、熔断或额度用尽", "bad", _bounded(trouble), f"{url}?kind=provider_trouble")
         )

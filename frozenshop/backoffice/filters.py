@@ -13,8 +13,9 @@ from django.utils.dateparse import parse_date
 from frozenshop.backoffice.worklists import WORKLISTS, with_open_alert
 from frozenshop.kernel.changelist import AFTER, BEFORE
 from frozenshop.kernel.clock import now, start_of_day
+from logistics.anomalies import Acts, kinds_of
 from logistics.models import Carrier, ShipmentOrder
-from orders.models import Alert, AlertKind, Order, OrderLine, ProductCategory
+from orders.models import Alert, AlertKind, AlertSeverity, Order, OrderLine, ProductCategory
 
 SCANNED_BACK = dt.timedelta(days=90)
 
@@ -178,6 +179,43 @@ class AlertStateFilter(_Choice):
                 if choice["query_string"] == changelist.get_query_string(remove=[self.parameter_name])
                 else choice
             )
+
+
+class IncidentFilter(_Choice):
+    """Members of an incident are worked on there: they stand in the queue only if they are asked for, or searched."""
+
+    title, parameter_name = "属于事件", "incident"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        incidents = Alert.objects.filter(resolved_at=None, kind=AlertKind.INCIDENT).order_by("-id")[:50]
+        return [("any", "全部显示"), *((str(one.pk), one.subject.removeprefix("place:")) for one in incidents)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        asked = str(self.value() or "")
+        if asked.isdecimal() and len(asked) < 19:
+            return queryset.filter(incident_id=int(asked))
+        shown = self.chosen() or request.GET.get("q") or request.GET.get(AlertStateFilter.parameter_name) == "resolved"
+        return queryset if shown else queryset.filter(incident=None)
+
+
+class SeverityFilter(_Choice):
+    title, parameter_name = "级别", "severity"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(AlertSeverity.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return queryset.filter(severity=severity) if (severity := self.chosen()) else queryset
+
+
+class ActsFilter(_Choice):
+    title, parameter_name = "谁处理", "acts"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Acts.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return queryset.filter(kind__in=kinds_of(acts)) if (acts := self.chosen()) else queryset
 
 
 class QueueKindFilter(_Choice):

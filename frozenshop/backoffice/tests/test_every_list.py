@@ -25,6 +25,7 @@ EXTRA = {
     ),
     "orders.Alert": (
         {"state": "overdue"}, {"state": "resolved"}, {"state": "snoozed"}, {"owner": "me"}, {"kind": "stale"},
+        {"severity": "2high"}, {"acts": "service"}, {"incident": "1"}, {"incident": "any"},
         {"q": "C0000005"},
     ),
     "logistics.Shipment": ({"status__exact": "delivered"}, {"status__exact": "no_trace"}, {"q": "SF0000000007"}),
