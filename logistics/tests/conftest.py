@@ -1,14 +1,16 @@
 """What the tests of logistics share: a fake of the one HTTP seam, and limits that start anew."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import time_machine
 
 from frozenshop.kernel import http, throttling
 from logistics.tests.fake_http import FakeHttp
-from logistics.tests.sandboxed import Wire
+
+if TYPE_CHECKING:
+    from logistics.tests.sandboxed import Wire
 
 
 @pytest.fixture
@@ -33,8 +35,10 @@ def _fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch, settings: Any, frozen: time_machine.Traveller) -> Wire:
+def wire(monkeypatch: pytest.MonkeyPatch, settings: Any, frozen: time_machine.Traveller) -> "Wire":
     """The sandbox at the other end of every call, on the frozen clock."""
+    from logistics.tests.sandboxed import Wire  # Only these tests need the sandbox.
+
     found = Wire(settings)
     monkeypatch.setattr(http, "call", found.call)
     return found

@@ -10,7 +10,7 @@ from django.db import connection
 
 from frozenshop.kernel import clock, http
 from logistics import breaker, cadence, document, polling
-from logistics.models import ProviderCall, ProviderMessage, ProviderState, Shipment
+from logistics.models import Carrier, ProviderCall, ProviderMessage, ProviderState, Shipment
 from logistics.models import ShipmentStatus as S
 from logistics.tests.factories import make_carrier
 from logistics.tests.test_kdniao import parcel, trace
@@ -69,7 +69,7 @@ def test_a_due_parcel_is_asked_about_and_its_next_time_set(fake_http):
     assert poll() == 1
     shipment = fresh(shipment)
     assert (shipment.status, shipment.checked_at) == (S.OUT_FOR_DELIVERY, clock.now())
-    assert shipment.next_poll_at == cadence.next_poll_at(shipment, clock.now()) == clock.now() + polling.FLOOR
+    assert shipment.next_poll_at == cadence.next_poll_at(shipment, clock.now())
 
 
 def test_no_news_too_sets_the_next_time(fake_http):
@@ -227,9 +227,9 @@ def test_the_account_of_a_failure_holds_no_phone(fake_http):
     assert not [value for value in row.values() if "9876" in str(value)]
 
 
-def test_a_carrier_that_nobody_knows_is_looked_at_once_a_day(fake_http):
+def test_a_carrier_that_no_configured_provider_knows_is_looked_at_once_a_day(fake_http):
     shipment = due(code="OWN")
-    make_carrier("OWN").__class__.objects.filter(code="OWN").update(kdniao_code="")
+    Carrier.objects.filter(code="OWN").update(kdniao_code="", kuaidi100_code="own")
     poll()
     assert (fake_http.calls, fresh(shipment).next_poll_at) == ([], clock.now() + polling.NO_PROVIDER_GAP)
 
