@@ -22,5 +22,9 @@ class Config:
     cainiao_app_code: str = ""
     cainiao_secret: str = ""
     cainiao_callback_secret: str = ""
+    wechat_push_token: str = ""
+    wechat_push_aes_key: str = ""
+    wechat_official_appid: str = ""
+    wechat_official_app_secret: str = ""
     port: int = 8001
     state_dir: Path | None = None

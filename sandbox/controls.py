@@ -3,7 +3,7 @@
 import dataclasses
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.carriers import CARRIERS
@@ -67,35 +67,6 @@ def known_fields(asked: Mapping[str, Any], *names: str) -> None:
     for field in asked:
         if field not in names:
             raise BadControl(field, "没有这一项；可用：" + "、".join(names))
-
-
-def mint_login(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
-    known_fields(asked, "openid", "unionid")
-    return {"code": world.wechat.mint_login(text(asked, "openid"), text(asked, "unionid", default=""))}
-
-
-def mint_phone(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
-    known_fields(asked, "phone", "country_code", "openid")
-    phone, country = text(asked, "phone", longest=20), text(asked, "country_code", default="86", longest=4)
-    if not (phone.isascii() and phone.isdigit()):
-        raise BadControl("phone", "只填数字，不带区号")
-    if not (country.isascii() and country.isdigit()):
-        raise BadControl("country_code", "只填数字，例如 86、852")
-    return {"code": world.wechat.mint_phone(phone, country_code=country, openid=text(asked, "openid", default=""))}
-
-
-def set_wechat(world: World, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """`ip_allowed` false: token calls answer 40164. `tokens`: "expired" or "revoked", at once."""
-    known_fields(asked, "ip_allowed", "tokens")
-    allowed = flag(asked, "ip_allowed", default=world.wechat.ip_allowed)
-    act: dict[str, Callable[[], None]] = {
-        "expired": world.wechat.expire_tokens,
-        "revoked": world.wechat.revoke_tokens,
-    }
-    if "tokens" in asked:
-        act[choice(asked, "tokens", act)]()
-    world.wechat.ip_allowed = allowed
-    return {"ip_allowed": allowed}
 
 
 def set_manners(manners: Any, asked: Mapping[str, Any]) -> dict[str, Any]:

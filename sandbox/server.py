@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from sandbox import controls, page
+from sandbox import controls, page, wechat_controls
 from sandbox.config import Config
 from sandbox.controls import BadControl
 from sandbox.faults import ANSWER_FAULTS, Fault
@@ -23,6 +23,7 @@ from sandbox.instants import Clock
 from sandbox.pushing import Post, Pusher, post
 from sandbox.services import SERVICES, VOICES, service_of
 from sandbox.serving import Asked
+from sandbox.wechat_push import EventPusher
 from sandbox.world import World
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ class Application:
         if path.startswith("/shipments/"):
             return self._shipment(request, path.removeprefix("/shipments/"))
         routes: dict[tuple[str, str], Callable[[], Any]] = {
-            ("POST", "/wechat/code"): lambda: controls.mint_login(world, _object(request)),
-            ("POST", "/wechat/phone-code"): lambda: controls.mint_phone(world, _object(request)),
-            ("PUT", "/wechat"): lambda: controls.set_wechat(world, _object(request)),
+            **{
+                key: functools.partial(_of_wechat, world, act, request) for key, act in wechat_controls.CONTROLS.items()
+            },
             **{
                 ("PUT", f"/{name}"): functools.partial(_set_manners, world, service.manners, request)
                 for name, service in SERVICES.items()
@@ -186,6 +187,10 @@ def _set_manners(world: World, manners: type[Any], request: Request) -> dict[str
     return controls.set_manners(world.own(manners), _object(request))
 
 
+def _of_wechat(world: World, act: wechat_controls.Answer, request: Request) -> Any:
+    return act(world, request.args.to_dict() if request.method == "GET" else _object(request))
+
+
 def _from_here(request: Request) -> bool:
     """A page of some other site in the same browser must not steer: neither by its name nor from its origin."""
     claims = [f"//{request.host}", *request.headers.getlist("Origin")]
@@ -226,6 +231,7 @@ class Sandbox:
     ) -> None:
         self.world = World(config, clock=clock, rng=rng)
         self.pusher = Pusher(self.world, VOICES, send)
+        self.event_pusher = EventPusher(self.world, send)
         self.application = Application(self.world, self.pusher, sleep=sleep)
 
     def bind(self) -> BaseWSGIServer:
@@ -236,6 +242,7 @@ class Sandbox:
     def work(self) -> None:
         """One round: push what is due, keep what changed."""
         self.pusher.tick()
+        self.event_pusher.tick()
         self.world.save()
 
 

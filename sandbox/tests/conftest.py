@@ -23,6 +23,10 @@ CONFIG = Config(
     wechat_app_secret="test-only-app-secret",
     kuaidi100_customer="TESTCUSTOMER0000000000000000001",
     kuaidi100_key="testKey000001",
+    wechat_push_token="test-only-push-token",
+    wechat_push_aes_key="abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    wechat_official_appid="wxfedcba9876543210",
+    wechat_official_app_secret="test-only-official-secret",
     public_url="http://merchant.test",
     port=0,
 )

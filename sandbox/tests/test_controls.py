@@ -171,7 +171,7 @@ def test_a_wrong_filter_names_the_field(http, query):
 def test_kdniao_and_wechat_manners_are_set(http):
     assert http("PUT", "/_sim/kdniao", json={"plans": []}).json()["plans"] == []
     assert ask(http).json()["Reason"] == kdniao.NO_PLAN
-    assert http("PUT", "/_sim/wechat", json={"ip_allowed": False, "tokens": "expired"}).json() == {"ip_allowed": False}
+    assert http("PUT", "/_sim/wechat", json={"ip_allowed": False, "tokens": "expired"}).json()["ip_allowed"] is False
 
 
 @pytest.mark.parametrize("asked", [{"plans": ["9999"]}, {"plans": "8001"}, {"old_no_trace": 1}, {"nothing": 1}])
