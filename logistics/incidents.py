@@ -13,7 +13,7 @@ from django.db.models import Count
 
 from frozenshop.kernel import clock
 from logistics.anomalies import OUTBREAK
-from logistics.models import Shipment, ShipmentStatus
+from logistics.models import Carrier, Shipment, ShipmentStatus
 from logistics.places import city_of, province_of
 from logistics.problems import shipment_id_of
 from orders import alerting
@@ -122,7 +122,8 @@ def _under_way() -> Mapping[Spot, int]:
 
 def _open(spot: Spot, members: list[Silent]) -> None:
     carriers = Counter(one.spot.carrier for one in members)
-    shares = "、".join(f"{carrier} {number}" for carrier, number in carriers.most_common(5))
+    names = dict(Carrier.objects.filter(code__in=carriers).values_list("code", "name"))
+    shares = "、".join(f"{names[carrier]} {number}" for carrier, number in carriers.most_common(5))
     began = min((one.alert.occurred_at or one.alert.opened_at for one in members), default=None)
     detail = f"{_place(spot.subject)}：{len(members)} 个包裹停滞（{shares}）"
     with transaction.atomic():

@@ -63,7 +63,7 @@ class AlertActionForm(ActionForm):
 
 class AlertAdmin(ReadOnlyAdmin[Alert]):
     change_list_template = "backoffice/alerts.html"
-    list_display = ("kind_label", "about", "detail", "noticed", "due", "owner", "last_note", "ended")
+    list_display = ("kind_label", "about", "detail", "opened", "due", "owner", "last_note", "ended")
     list_display_links = ("kind_label",)
     list_filter = (
         AlertStateFilter, OwnerFilter, ActsFilter, SeverityFilter, IncidentFilter, QueueKindFilter,
@@ -113,20 +113,21 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
     @admin.display(description="对象")
     def about(self, alert: Alert) -> str:
         if alert.kind == AlertKind.INCIDENT:
-            return format_html('<a href="?incident={}">{}的包裹</a>', alert.pk, alert.subject.removeprefix("place:"))
+            url = f"{reverse('admin:orders_alert_changelist')}?incident={alert.pk}"
+            return format_html('<a href="{}">所含包裹</a>', url)
         if alert.order is None:
             return alert.subject
         url = reverse("admin:orders_order_change", args=[alert.order.pk])
         return format_html('<a href="{}">{}</a>', url, alert.order.order_no)
 
     @admin.display(description="出现")
-    def noticed(self, alert: Alert) -> str:
+    def opened(self, alert: Alert) -> str:
         """Show when it was noticed, and how long after it began."""
         at = wording.short_clock(alert.opened_at)
         began = alert.occurred_at
         if began is None or alert.opened_at - began < dt.timedelta(minutes=1):
             return at
-        return format_html('{} <span class="quiet">已 {}</span>', at, wording.duration(alert.opened_at - began))
+        return format_html('{} <br><span class="quiet">已持续 {}</span>', at, wording.duration(alert.opened_at - began))
 
     @admin.display(description="期限")
     def due(self, alert: Alert) -> str:

@@ -197,6 +197,11 @@ class IncidentFilter(_Choice):
         shown = self.chosen() or request.GET.get("q") or request.GET.get(AlertStateFilter.parameter_name) == "resolved"
         return queryset if shown else queryset.filter(incident=None)
 
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "收起（默认）"}
+        yield from others
+
 
 class SeverityFilter(_Choice):
     title, parameter_name = "级别", "severity"

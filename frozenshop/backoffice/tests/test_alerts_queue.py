@@ -186,4 +186,4 @@ def test_a_row_says_how_long_the_trouble_lasted_before_it_was_noticed(service):
     order = make_order()
     began = now() - dt.timedelta(hours=5)
     alerting.open_alert(AlertKind.STALE, subject=order.order_no, order=order, occurred_at=began)
-    assert "已 5 小时" in text(service.get(ALERTS))
+    assert "已持续 5 小时" in text(service.get(ALERTS))
