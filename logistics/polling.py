@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -30,7 +31,7 @@ from logistics import (
     turns,
 )
 from logistics.asking import NotNow, Ticket, Turn
-from logistics.carriers import provider_code
+from logistics.carriers import is_manual, provider_code
 from logistics.models import Provider, ProviderCall, Shipment
 from logistics.providers.base import (
     Concerns,
@@ -85,7 +86,9 @@ def sync(shipment: Shipment, effect: outbox.Effect | None = None, *, skip: Seque
     """
     recording = effect or transaction.atomic()
     if cadence.is_over(shipment):
-        return _stop(shipment, recording)
+        return _stop(shipment, "运单已结束", recording)
+    if is_manual(shipment.carrier):
+        return _stop(shipment, "没有服务商可查这家承运商，由人工报告", recording)
     names = [name for name in turns.turn_of(shipment) if name not in skip]
     if not names:
         return _put_off(shipment, clock.now() + NO_PROVIDER_GAP, "没有可用的轨迹服务商", recording)
@@ -122,8 +125,7 @@ def subscribe(shipment: Shipment, effect: outbox.Effect) -> None:
     later = [at for at in allowed.values() if at and at > now]
     again = [*later, *(_spread(refusal.until) for refusal in turn.refusals.values())]
     with effect:
-        for name, error in turn.errors.items():
-            _tell_staff(shipment, name, error)
+        _tell_of_failures(shipment, turn)
         if turn.answer:
             subscriptions.begin(shipment, turn.provider)
         elif again:
@@ -303,9 +305,7 @@ def record_alone(shipment: Shipment, turn: Turn[ProviderReport]) -> None:
 def record(shipment: Shipment, turn: Turn[ProviderReport]) -> None:
     """Record how a turn ended: the answer, or the next try. What a person must mend opens an alert."""
     report = turn.answer
-    for name, error in turn.errors.items():
-        if error.permanent and (report is None or error.concerns != Concerns.WAYBILL):
-            _tell_staff(shipment, name, error)
+    _tell_of_failures(shipment, turn)
     if report is None:
         _postpone(shipment, _next_try(shipment, turn))
         return
@@ -338,6 +338,13 @@ def _retry_gap(shipment: Shipment, provider: str) -> dt.timedelta:
     return gap * random.uniform(1, 1.5)  # noqa: S311
 
 
+def _tell_of_failures(shipment: Shipment, turn: Turn[Any]) -> None:
+    """Tell staff of what they must mend; that one provider has trouble with a parcel is none where another hasn't."""
+    for name, error in turn.errors.items():
+        if error.permanent and (turn.answer is None or error.concerns != Concerns.WAYBILL):
+            _tell_staff(shipment, name, error)
+
+
 def _tell_staff(shipment: Shipment, provider: str, error: ProviderError) -> None:
     """Open one alert where the trouble is: the carrier's plan or code, or this parcel. An account's has its own."""
     if error.concerns in (Concerns.PLAN, Concerns.CARRIER):
@@ -350,10 +357,10 @@ def _tell_staff(shipment: Shipment, provider: str, error: ProviderError) -> None
     alerting.open_alert(AlertKind.PROVIDER_TROUBLE, subject=subject, order=order, detail=detail)
 
 
-def _stop(shipment: Shipment, recording: outbox.Effect | transaction.Atomic) -> Synced:
+def _stop(shipment: Shipment, reason: str, recording: outbox.Effect | transaction.Atomic) -> Synced:
     with recording:
         Shipment.objects.filter(pk=shipment.pk).update(next_poll_at=None)
-    return Synced(False, "运单已结束")
+    return Synced(False, reason)
 
 
 def _put_off(

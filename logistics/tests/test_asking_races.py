@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 
 from frozenshop.kernel import clock
-from logistics import asking, breaker, floor, messages, polling
-from logistics.models import ProviderMessage, ProviderState
+from logistics import asking, breaker, floor, messages, polling, refusals
+from logistics.models import ProviderMessage, ProviderRefusal, ProviderState
+from logistics.tests.factories import make_carrier
 from logistics.tests.test_messages import body_of
 from logistics.tests.tracked import queued, tracked
 
@@ -52,6 +53,12 @@ def test_one_of_many_is_the_probe():
     breaker.state_of("kdniao")
     ProviderState.objects.update(open_until=clock.now(), failures=5)
     assert together(lambda: breaker.admit("kdniao")).count(True) == 1
+
+
+def test_one_of_many_finds_out_whether_a_carrier_is_still_refused():
+    refusals.note("kdniao", make_carrier(), "没有可用套餐")
+    ProviderRefusal.objects.update(retry_at=clock.now())
+    assert together(lambda: refusals.admit("kdniao", make_carrier())).count(True) == 1
 
 
 def test_the_first_question_ever_makes_one_row():

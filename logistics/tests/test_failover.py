@@ -10,7 +10,7 @@ from frozenshop.kernel import clock
 from logistics import asking, breaker, cadence, polling, refusals, turns
 from logistics.models import ProviderCall, ProviderRefusal, ProviderState, Shipment, Subscription
 from logistics.models import ShipmentStatus as S
-from logistics.providers.base import ProviderReport
+from logistics.providers.base import ProviderError, ProviderReport
 from logistics.tests.factories import event, make_carrier, make_report
 from logistics.tests.sandboxed import deliver
 from logistics.tests.tracked import queued, tracked
@@ -292,6 +292,18 @@ def test_the_next_pushes_while_the_firsts_breaker_is_open(moving, wire):
     ProviderState.objects.filter(provider="kdniao").update(open_until=clock.now() + HOUR, failures=5)
     deliver("logistics.subscribe")
     assert subscribed(moving) == ["kuaidi100"]
+
+
+@pytest.mark.parametrize("way", ["subscribe", "query"])
+def test_what_one_has_against_a_parcel_is_no_trouble_where_another_hasnt(moving, monkeypatch, way):
+    def refuse(*args, **options):
+        raise ProviderError("手机尾号不能为空", permanent=True)
+
+    monkeypatch.setattr("logistics.providers.kdniao.subscribe", refuse)
+    monkeypatch.setattr("logistics.providers.kdniao.query", refuse)
+    deliver("logistics.subscribe") if way == "subscribe" else sync(moving)
+    assert not Alert.objects.filter(kind="provider_trouble").exists()
+    assert ProviderCall.objects.filter(provider="kuaidi100", outcome="ok").exists()
 
 
 def test_a_failure_of_both_is_tried_again(moving, wire):
