@@ -48,14 +48,12 @@ def find(shipment: Shipment, orders: Iterable[Order], now: dt.datetime) -> Late 
 
 
 def over(shipment: Shipment, found: Late | None) -> list[AlertKind]:
-    """Return the kinds that are over. A prediction that is merely put off is no recovery: the parcel is late still."""
-    if shipment.status in _THERE:
-        return list(KINDS)
-    if shipment.status not in _ON_THE_WAY:
-        return []
-    if found is None:
-        return [AlertKind.LATE_PROMISE]
-    return [kind for kind in KINDS if kind is not found.kind]
+    """Return the kinds that are over; while the parcel is stopped, what was late stays late.
+
+    That one delay is not told twice is the work of `delayed_since`, which ends only when it recovers by a margin.
+    """
+    stopped = shipment.status not in _ON_THE_WAY | _THERE
+    return [] if stopped else [kind for kind in KINDS if found is None or kind is not found.kind]
 
 
 def look_again_at(shipment: Shipment, orders: Iterable[Order], now: dt.datetime) -> dt.datetime | None:
