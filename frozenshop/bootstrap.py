@@ -39,6 +39,11 @@ def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
         "CAINIAO_CALLBACK_SECRETS": secrets.token_hex(16),
         "WECHAT_APPID": "wx" + secrets.token_hex(8),
         "WECHAT_APP_SECRET": secrets.token_hex(16),
+        "WECHAT_PUSH_TOKEN": secrets.token_hex(16),
+        # 43 letters that are 32 bytes of base64 without its last sign.
+        "WECHAT_PUSH_AES_KEY": base64.b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+        "WECHAT_OFFICIAL_APPID": "wx" + secrets.token_hex(8),
+        "WECHAT_OFFICIAL_APP_SECRET": secrets.token_hex(16),
         "METRICS_TOKEN": secrets.token_urlsafe(24),
         "LOG_LEVEL": "WARNING",  # else the addresses scroll out of sight
     }

@@ -283,6 +283,11 @@ KUAIDI100_DAILY_BUDGET = env.int("KUAIDI100_DAILY_BUDGET", default=3000)
 WECHAT_BASE_URL = env.str("WECHAT_BASE_URL", default="https://api.weixin.qq.com")
 WECHAT_APPID = env.str("WECHAT_APPID", default="")
 WECHAT_APP_SECRET = env.str("WECHAT_APP_SECRET", default="")
+WECHAT_PUSH_TOKEN = env.str("WECHAT_PUSH_TOKEN", default="")
+WECHAT_PUSH_AES_KEY = env.str("WECHAT_PUSH_AES_KEY", default="")
+WECHAT_MINIPROGRAM_STATE = env.str("WECHAT_MINIPROGRAM_STATE", default="formal")
+WECHAT_OFFICIAL_APPID = env.str("WECHAT_OFFICIAL_APPID", default="")
+WECHAT_OFFICIAL_APP_SECRET = env.str("WECHAT_OFFICIAL_APP_SECRET", default="")
 ALLOW_LOOPBACK_INTEGRATIONS = env.bool("ALLOW_LOOPBACK_INTEGRATIONS", default=DEBUG)
 
 HEALTH_CHECKS = ["logistics.health.providers"]

@@ -1,12 +1,17 @@
 """System checks of the settings of WeChat."""
 
+import base64
+import binascii
 from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Info, register
 
 from frozenshop.kernel import integrations
+
+STATES = ("formal", "trial", "developer")
 
 
 @register
@@ -14,6 +19,42 @@ def check_wechat(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
     return integrations.check(
         "WECHAT",
         ("WECHAT_APPID", "WECHAT_APP_SECRET"),
-        without="微信小程序没有配置，买家不能登录。",
+        without="微信小程序没有配置，买家不能登录，也收不到订阅消息。",
         example="https://api.weixin.qq.com",
     )
+
+
+@register
+def check_wechat_push(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if settings.WECHAT_APPID and not settings.WECHAT_PUSH_TOKEN:
+        sentence = "没有配置微信消息推送，收不到订阅授权、送达和结算的通知。"
+        hint = (
+            "在公众平台“消息推送”填写地址 /callbacks/wechat，"
+            "并把 Token 和 EncodingAESKey 写入 WECHAT_PUSH_TOKEN、WECHAT_PUSH_AES_KEY。"
+        )
+        found.append(Info(sentence, hint=hint, id="wechat.I002"))
+    if settings.WECHAT_PUSH_AES_KEY and not _is_aes_key(settings.WECHAT_PUSH_AES_KEY):
+        hint = "照抄公众平台“消息推送”里的 EncodingAESKey：43 个字母和数字。"
+        found.append(Error("WECHAT_PUSH_AES_KEY 不是有效的 EncodingAESKey。", hint=hint, id="wechat.E003"))
+    if settings.WECHAT_PUSH_AES_KEY and not settings.WECHAT_PUSH_TOKEN:
+        found.append(Error("填了 WECHAT_PUSH_AES_KEY 就要填 WECHAT_PUSH_TOKEN。", id="wechat.E004"))
+    if settings.WECHAT_MINIPROGRAM_STATE not in STATES:
+        found.append(Error("WECHAT_MINIPROGRAM_STATE 只能是：" + "、".join(STATES), id="wechat.E005"))
+    return found
+
+
+@register
+def check_wechat_official(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    keys = ("WECHAT_OFFICIAL_APPID", "WECHAT_OFFICIAL_APP_SECRET")
+    given = [bool(getattr(settings, key)) for key in keys]
+    if any(given) and not all(given):
+        return [Error(f"{'、'.join(keys)} 只填了一部分。", hint="都填写，或都留空。", id="wechat.E006")]
+    return []
+
+
+def _is_aes_key(text: str) -> bool:
+    try:
+        return len(text) == 43 and len(base64.b64decode(text + "=", validate=True)) == 32
+    except binascii.Error:
+        return False

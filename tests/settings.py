@@ -22,6 +22,8 @@ _defaults = {
     "WECHAT_BASE_URL": "https://wechat.invalid",
     "WECHAT_APPID": "wx0123456789abcdef",
     "WECHAT_APP_SECRET": "test-only-app-secret",
+    "WECHAT_PUSH_TOKEN": "frozenfood",
+    "WECHAT_PUSH_AES_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     "METRICS_TOKEN": "test-only-metrics-token",
     "SHOP_PHONE": "4000000000",
 }

@@ -67,7 +67,14 @@ def prepare() -> tuple[dict[str, Any], Customer]:
             "secret": settings.CAINIAO_SECRET,
             "callback_secrets": settings.CAINIAO_CALLBACK_SECRETS,
         },
-        "wechat": {"appid": settings.WECHAT_APPID, "app_secret": settings.WECHAT_APP_SECRET},
+        "wechat": {
+            "appid": settings.WECHAT_APPID,
+            "app_secret": settings.WECHAT_APP_SECRET,
+            "push_token": settings.WECHAT_PUSH_TOKEN,
+            "push_aes_key": settings.WECHAT_PUSH_AES_KEY,
+            "official_appid": settings.WECHAT_OFFICIAL_APPID,
+            "official_app_secret": settings.WECHAT_OFFICIAL_APP_SECRET,
+        },
     }
     write(credentials)
     return credentials, customer
