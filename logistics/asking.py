@@ -187,5 +187,6 @@ def _take_from_budget(provider: str) -> None:
         if budget.take(provider):
             alerting.resolve_alerts(subject, [AlertKind.PROVIDER_TROUBLE], resolution="新的一天")
     except NotNow as refusal:
-        alerting.open_alert(AlertKind.PROVIDER_TROUBLE, subject=subject, detail=refusal.reason)
+        if breaker.state_of(provider).daily_budget:  # With a cap of nothing staff have switched it off.
+            alerting.open_alert(AlertKind.PROVIDER_TROUBLE, subject=subject, detail=refusal.reason)
         raise

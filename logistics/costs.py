@@ -193,12 +193,17 @@ class Cap:
         return max(self.state.daily_budget - self.used, 0)
 
     @property
+    def off(self) -> bool:
+        """A cap of nothing is how staff switch a provider off."""
+        return self.state.daily_budget == 0
+
+    @property
     def reached(self) -> bool:
-        return self.left == 0
+        return not self.off and self.left == 0
 
     @property
     def near(self) -> bool:
-        return self.used >= self.state.daily_budget * NEAR
+        return not self.off and self.used >= self.state.daily_budget * NEAR
 
 
 def caps() -> list[Cap]:

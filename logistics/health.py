@@ -13,5 +13,5 @@ def providers() -> Iterator[Finding]:
         if cap.open and cap.state.open_until:
             until = f"{shanghai(cap.state.open_until):%H:%M}"
             yield Finding("provider", f"{cap.label}已熔断，{until} 再试：{cap.state.last_error or '连续出错'}")
-        if cap.reached and cap.state.daily_budget:
+        if cap.reached:
             yield Finding("provider", f"{cap.label}今日 {cap.used} 次查询已用完，零点恢复")

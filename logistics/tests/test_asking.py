@@ -147,10 +147,11 @@ def test_a_subscription_costs_no_budget():
     asking.admit("kdniao", "subscribe", "SF1")
 
 
-def test_a_budget_of_nothing_allows_nothing():
+def test_a_budget_of_nothing_allows_nothing_and_alarms_nobody():
     spend(0)
     with pytest.raises(NotNow):
         admit()
+    assert not Alert.objects.exists()
 
 
 # --- pace and record ------------------------------------------------------------------------------

@@ -48,6 +48,13 @@ def test_a_cap_is_shown_from_eight_tenths_on(viewer, calls, told):
     assert (tile.count, tile.url) == (int(calls >= 80), COSTS)
 
 
+def test_a_provider_that_staff_switched_off_is_no_emergency(viewer):
+    state(daily_budget=0)
+    assert ">已停用</span>" in text(viewer.get(COSTS))
+    tile = next(one for one in viewer.get("/admin/").context["tiles"] if one.label == "服务商额度告急")
+    assert tile.count == 0
+
+
 def test_yesterdays_calls_are_not_todays(viewer):
     state(calls_today=100, daily_budget=100, budget_on=TODAY - dt.timedelta(days=1))
     assert "正常" in text(viewer.get(COSTS))
