@@ -1,6 +1,7 @@
 """How long parcels usually stay silent between two scans, by lane, carrier and status."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from logistics.learning import learnt
@@ -24,9 +25,13 @@ def usual_gap(shipment: Shipment) -> Gap | None:
     None while nothing is learnt. Costs no query, but for one in five minutes in each process.
     """
     model = learnt.current()
-    tables: dict[str, list[float]] = model.body.get("gaps", {}) if model else {}
-    origin, destination = province_of(shipment.origin) or "", province_of(shipment.destination) or ""
-    for key in keys(str(shipment.carrier_id), origin, destination, shipment.status):
+    lane = (str(shipment.carrier_id), shipment.origin, shipment.destination)
+    return find(model.gaps, *lane, shipment.status) if model else None
+
+
+def find(tables: Mapping[str, Sequence[float]], carrier: str, origin: str, destination: str, status: str) -> Gap | None:
+    """Return what the tables say of a carrier's parcels between two places, as far as they know it."""
+    for key in keys(carrier, province_of(origin) or "", province_of(destination) or "", status):
         if found := tables.get(key):
             p50, p90, p999, n = found
             return Gap(dt.timedelta(hours=p50), dt.timedelta(hours=p90), dt.timedelta(hours=p999), int(n))

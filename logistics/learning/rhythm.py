@@ -3,15 +3,12 @@
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-
-from django.db.models import QuerySet
 
 from frozenshop.kernel import clock
 from logistics.learning import learnt
-from logistics.learning.gaps import Gap, usual_gap
+from logistics.learning.gaps import Gap, find
 from logistics.models import Shipment, ShipmentStatus, TrackingEvent
 from logistics.places import province_of
 
@@ -23,7 +20,8 @@ _TO_P50, _TO_P90, _BEYOND = 4, 6, 4
 STRETCHES = _TO_P50 + _TO_P90 + _BEYOND
 SLOTS = 12
 HISTORY = dt.timedelta(days=60)
-HISTORY_PARCELS = 5_000
+MOST_PARCELS = 5_000
+_CHUNK = 500
 LEAST_HOURS = 200.0
 """A phase that was watched for less teaches nothing."""
 _PSEUDO_HOURS = 10.0
@@ -61,13 +59,19 @@ def is_near(location: str, destination: str) -> bool:
     return region is not None and province_of(location) == region
 
 
+def bounds(gap: Gap) -> tuple[float, float]:
+    """Return the hours by which silence is measured: half of all gaps end by the first, 9 of 10 by the second."""
+    p50 = max(gap.p50 / _HOUR, _STEP)
+    return p50, max(gap.p90 / _HOUR, p50 + _STEP)
+
+
 def stretch_of(silent: float, p50: float, p90: float) -> int:
-    """Return which stretch of silence an hour is in, measured by the usual gap (all in hours)."""
+    """Return which stretch of silence an hour is in, between the bounds of the usual gap."""
     if silent < p50:
         return int(silent / p50 * _TO_P50)
     if silent < p90:
         return _TO_P50 + int((silent - p50) / (p90 - p50) * _TO_P90)
-    return _TO_P50 + _TO_P90 + min(int(silent / p90) - 1, _BEYOND - 1) if p90 else STRETCHES - 1
+    return _TO_P50 + _TO_P90 + min(int(silent / p90) - 1, _BEYOND - 1)
 
 
 def learn(stays: Iterable[Stay]) -> Rates:
@@ -83,36 +87,37 @@ def learn(stays: Iterable[Stay]) -> Rates:
 def current() -> Rates:
     """Return the learnt rates; nothing while there are none. Costs no query, but for one in five minutes."""
     model = learnt.current()
-    rates: Rates = model.body.get("rhythm", {}) if model else {}
-    return rates
+    return model.rhythm if model else {}
 
 
-def from_history(now: dt.datetime) -> Rates:
-    """Learn from the newest parcels that ended. Reads the database, a few thousand rows at a time."""
-    return learn(_stays_before(now))
-
-
-def _stays_before(now: dt.datetime) -> Iterator[Stay]:
+def from_history(now: dt.datetime, gaps: Mapping[str, Sequence[float]]) -> Rates:
+    """Learn from the newest parcels that ended, silence measured by these tables of gaps. Reads the database."""
     ended = Shipment.objects.filter(status__in=(S.DELIVERED, S.RETURNED), shipped_at__gte=now - HISTORY)
-    for shipment in ended.order_by("-shipped_at")[:HISTORY_PARCELS].iterator(chunk_size=500):
-        yield from _stays_of(shipment, TrackingEvent.objects.filter(shipment=shipment, overall=False, repeat=False))
+    newest = list(
+        ended.only("carrier_id", "origin", "destination", "shipped_at").order_by("-shipped_at")[:MOST_PARCELS]
+    )
+    chunks = (newest[first : first + _CHUNK] for first in range(0, len(newest), _CHUNK))
+    return learn(stay for chunk in chunks for stay in _stays_of(chunk, gaps))
 
 
-def _stays_of(shipment: Shipment, events: QuerySet[TrackingEvent]) -> Iterator[Stay]:
-    told = [(shipment.shipped_at, phase_of(S.NO_TRACE), str(S.NO_TRACE))]
-    for event in sorted(events, key=lambda event: (event.occurred_at, event.key)):
-        near = is_near(event.location, shipment.destination)
-        told.append((event.occurred_at, phase_of(event.status, left=leaves(event.text), near=near), event.status))
-    for (since, phase, status), (until, _, _) in pairwise(told):
-        shipment.status = status
-        if (gap := usual_gap(shipment)) and until > since:
-            local = clock.shanghai(since)
-            yield Stay(phase, gap, local.hour + local.minute / 60, (until - since) / _HOUR)
+def _stays_of(shipments: Sequence[Shipment], gaps: Mapping[str, Sequence[float]]) -> Iterator[Stay]:
+    scans = TrackingEvent.objects.filter(shipment__in=shipments, overall=False, repeat=False)
+    told: dict[int, list[TrackingEvent]] = defaultdict(list)
+    for event in scans.only("shipment_id", "status", "occurred_at", "text", "location").order_by("occurred_at", "key"):
+        told[event.shipment_id].append(event)
+    for shipment in shipments:
+        lane = (str(shipment.carrier_id), shipment.origin, shipment.destination)
+        before, status, phase = shipment.shipped_at, str(S.NO_TRACE), str(S.NO_TRACE)
+        for event in told[shipment.pk]:
+            if (gap := find(gaps, *lane, status)) and event.occurred_at > before:
+                local = clock.shanghai(before)
+                yield Stay(phase, gap, local.hour + local.minute / 60, (event.occurred_at - before) / _HOUR)
+            before, status = event.occurred_at, event.status
+            phase = phase_of(status, left=leaves(event.text), near=is_near(event.location, shipment.destination))
 
 
 def _count(cells: Sequence[Sequence[list[float]]], stay: Stay) -> None:
-    p50, p90 = stay.gap.p50 / _HOUR, stay.gap.p90 / _HOUR
-    silent = 0.0
+    (p50, p90), silent = bounds(stay.gap), 0.0
     while silent < stay.hours:
         step = min(_STEP, stay.hours - silent)
         cell = cells[stretch_of(silent, p50, p90)][int(stay.since + silent) // 2 % SLOTS]
