@@ -36,8 +36,9 @@ def main() -> None:
         measure = "page_us" if "page_us" in row else "ours_us"
         row["orders"], row["against_small"] = ORDERS, round(float(row[measure]) / float(other[measure]), 2)  # type: ignore[arg-type]
         print(json.dumps(row, ensure_ascii=False), flush=True)
-    for row in lines("benchmarks.web", large):
-        print(json.dumps(row, ensure_ascii=False), flush=True)
+    for module, environment in (("benchmarks.web", large), ("benchmarks.polling", {})):
+        for row in lines(module, environment):
+            print(json.dumps(row, ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

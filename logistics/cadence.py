@@ -135,11 +135,11 @@ def look_again_in(
 def _expected(outlook: Outlook, pace: Pace, rates: Rates) -> Callable[[float, int], float]:
     """Return how many scans an hour to expect after so many hours of silence in a slot of the day."""
     gap = outlook.gap or pace.usual
-    p50, p90, p999 = max(gap.p50 / _HOUR, _STEP), gap.p90 / _HOUR, gap.p999 / _HOUR
+    p50, p90 = rhythm.bounds(gap)
     if table := rates.get(phase_of(outlook.status, left=outlook.left, near=outlook.near)):
         return lambda silent, slot: table[stretch_of(silent, p50, p90)][slot]
     # Nothing learnt: even between the quantiles of the gap, and the day's usual waves.
-    ends = (p50, max(p90, p50 + _STEP), max(p999, p90 + 2 * _STEP))
+    ends = (p50, p90, max(gap.p999 / _HOUR, p90 + _STEP))
     even = (
         math.log(2) / ends[0],
         math.log(5) / (ends[1] - ends[0]),
