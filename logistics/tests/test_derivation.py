@@ -275,6 +275,7 @@ def test_why_a_parcel_stands_still_holds_until_it_moves_on():
     stopped = Told("exception", 1, reason="damaged")
     assert reason(stopped, Told("exception", 1, overall=True)) == "damaged"
     assert reason(stopped, Told("exception", 3)) == "damaged"
+    assert reason(Told("delivered", 1, reason="damaged"), Told("delivered", 2)) == "damaged"
 
 
 def test_of_a_parcel_that_moves_each_scan_says_anew_how_it_is():

@@ -5,8 +5,9 @@ import datetime as dt
 import pytest
 import time_machine
 
-from frozenshop.kernel import clock
-from logistics import incidents, problems
+from frozenshop.kernel import clock, outbox
+from frozenshop.kernel.models import OutboxMessage
+from logistics import incidents, problems, staleness, tasks
 from logistics.anomalies import OUTBREAK
 from logistics.document import build
 from logistics.models import Shipment
@@ -15,6 +16,7 @@ from orders import alerting
 from orders.models import Alert, AlertKind, AlertOutcome
 
 pytestmark = pytest.mark.django_db
+assert tasks  # registers the consumers
 NOON = dt.datetime(2026, 11, 18, 4, tzinfo=dt.UTC)
 FOG = "河南省郑州市转运中心"
 
@@ -58,6 +60,16 @@ def test_a_hundred_silent_parcels_at_one_place_are_one_row():
     assert queue() == ["place:郑州"]
     assert incident().members.count() == 100
     assert "100 个包裹" in incident().detail
+
+
+def test_from_silence_to_one_row_by_the_jobs_alone():
+    parcels(OUTBREAK.parcels, silent=False)
+    with time_machine.travel(NOON + dt.timedelta(hours=25), tick=False):
+        staleness.find_stale()
+        outbox.enqueue("logistics.find_incidents", {"slot": "x"}, key="one")
+        outbox.deliver(OutboxMessage.objects.get(key="one").pk)
+    assert queue() == ["place:郑州"]
+    assert incident().occurred_at == NOON - dt.timedelta(minutes=20)
 
 
 def test_the_buyers_of_its_members_are_told():

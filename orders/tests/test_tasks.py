@@ -83,7 +83,7 @@ def test_the_oldest_come_first_and_a_full_batch_asks_for_another_run(monkeypatch
     newest, oldest, middle = make_late(1), make_late(3), make_late(2)
     run()
     assert alerts() == [oldest.order_no, middle.order_no]
-    outbox.deliver(OutboxMessage.objects.get(status="pending").pk)
+    outbox.deliver(OutboxMessage.objects.get(topic="orders.find_not_shipped", status="pending").pk)
     assert alerts()[2:] == [newest.order_no]
 
 
