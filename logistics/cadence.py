@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Exists, Min, OuterRef, Subquery
 
 from frozenshop.kernel import clock
+from logistics.carriers import is_manual
 from logistics.learning import rhythm
 from logistics.learning.gaps import Gap, usual_gap
 from logistics.learning.rhythm import SLOTS, Rates, phase_of, stretch_of
@@ -157,8 +158,11 @@ def nearness(deadline: dt.datetime | None, now: dt.datetime) -> float:
 
 
 def next_poll_at(shipment: Shipment, now: dt.datetime) -> dt.datetime | None:
-    """Return when to ask next; None when it is over or was silent for too long. Costs one query while under way."""
-    if is_over(shipment):
+    """Return when to ask next; None when it is over, was silent for too long, or is nobody's to ask about.
+
+    Costs one query while under way.
+    """
+    if is_over(shipment) or is_manual(shipment.carrier):
         return None
     wait = look_again_in(_outlook(shipment), now, rhythm.current())
     return None if wait is None else now + wait

@@ -43,6 +43,11 @@ def provider_code(carrier: Carrier, provider: str) -> str:
     return str(code) if code else ""
 
 
+def is_manual(carrier: Carrier) -> bool:
+    """Say whether no provider can ever be asked about a carrier: people tell what its parcels do."""
+    return not any(provider_code(carrier, name) for name in carrier.providers or Provider.values)
+
+
 def load_carriers() -> tuple[int, int]:
     """Write the carrier table that comes with the program; return how many rows were created and updated.
 

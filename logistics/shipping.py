@@ -9,7 +9,7 @@ from django.db import transaction
 from frozenshop.kernel import calendar, clock, outbox
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid, NotPossible
-from logistics import problems, tracking
+from logistics import driver_links, problems, tracking
 from logistics.cadence import FINAL
 from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder
 from logistics.progress import live_shipments, refresh_order, remaining
@@ -271,6 +271,7 @@ def _close(shipment: Shipment, reason: str, actor: Actor) -> None:
     shipment.eta_earliest = shipment.eta_latest = shipment.eta_confidence = None
     shipment.eta_basis = ""
     shipment.save()
+    driver_links.end(shipment)
     problems.withdraw(shipment, by=actor.name or actor.source, resolution=f"运单已作废：{reason}")
 
 

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from frozenshop.kernel import clock, outbox
 from frozenshop.kernel.actor import Actor, Source
-from logistics import anomalies, cadence, eta, lateness, meanings, merging, problems
+from logistics import anomalies, cadence, driver_links, eta, lateness, meanings, merging, problems
 from logistics.derivation import Derived, Report, counts, derive
 from logistics.masking import Mask
 from logistics.models import Provider, Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent, UnknownCode
@@ -71,6 +71,8 @@ def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool
     changes = bring_up_to_date(shipment, derived, _first_place(events, shipment, now), orders, now, heard=heard)
     if changes:
         Shipment.objects.filter(pk=shipment.pk).update(updated_at=now, **changes)
+    if "status" in changes and cadence.is_over(shipment):
+        driver_links.end(shipment)
     if shipment.voided_at is not None:
         problems.review_withdrawn(shipment, derived, orders)
         return False

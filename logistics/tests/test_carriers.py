@@ -22,9 +22,9 @@ def refusal(text: str) -> str:
     return refused.value.fields["carrier_code"]
 
 
-def test_a_hundred_carriers_are_loaded_once():
-    assert load_carriers() == (0, 100)
-    assert Carrier.objects.count() == 100
+def test_a_hundred_carriers_and_the_own_fleet_are_loaded_once():
+    assert load_carriers() == (0, 101)
+    assert Carrier.objects.count() == 101
 
 
 @pytest.mark.parametrize(
