@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 
 from frozenshop.kernel import clock, crypto, outbox
 from logistics import (
+    anomalies,
     asking,
     breaker,
     cadence,
@@ -379,7 +380,13 @@ def _postpone(shipment: Shipment, until: dt.datetime | None) -> None:
         return
     order = shipment.orders.order_by("pk").first()
     detail = f"{shipment.carrier.name} {shipment.waybill_no} 长期没有轨迹，已停止查询"
-    alerting.open_alert(AlertKind.LOST_CONTACT, subject=problems.subject(shipment), order=order, detail=detail)
+    alerting.open_alert(
+        AlertKind.LOST_CONTACT,
+        subject=problems.subject(shipment),
+        order=order,
+        detail=detail,
+        occurred_at=anomalies.silent_since(shipment),
+    )
     problems.show_on_all(problems.subject(shipment))
 
 
