@@ -21,11 +21,13 @@ CALLBACKS = {
     *(f"callbacks/{name}/<str:secret>" for name in ("cainiao", "sf", "kuaidi100")),
 }  # fmt: skip
 NEEDS_TOKEN = {"metrics"}
+DRIVERS = {"d/<any:secret>"}
 OWN = {"api/orders", "api/orders/counts", "api/orders/statuses", "api/auth/logout", "api/auth/phone"}
 BUYERS_ORDER = {f"api/orders/<any:order_no>{verb}" for verb in ("", "/refresh", "/confirm")}
 SHOPS = {
     "merchant/orders", "merchant/orders/<any:order_no>", "merchant/orders/<any:order_no>/events",
     "merchant/orders/<any:order_no>/shipments", "merchant/orders/<any:order_no>/shipments/<any:waybill_no>/void",
+    "merchant/orders/<any:order_no>/shipments/<any:waybill_no>/events",
 }  # fmt: skip
 LOGIN = {"admin/login/"}
 ANY_STAFF = {"admin/", "admin/logout/", "admin/password_change/", "admin/password_change/done/", "admin/jsi18n/"}
@@ -43,7 +45,7 @@ STAFF = {
     "admin/^(?P<app_label>kernel|orders|logistics|auth|django_celery_beat)/$",
     *(f"admin/{app}/{model}/{page}" for app, models in LISTS.items() for model in models for page in PAGES),
 }  # fmt: skip
-TABLE = PUBLIC | CALLBACKS | NEEDS_TOKEN | OWN | BUYERS_ORDER | SHOPS | LOGIN | ANY_STAFF | STAFF
+TABLE = PUBLIC | CALLBACKS | NEEDS_TOKEN | DRIVERS | OWN | BUYERS_ORDER | SHOPS | LOGIN | ANY_STAFF | STAFF
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 WITHOUT_DATA = {204, 301, 302, 400, 401, 403, 404, 405}
 FISH = "蓝鳍金枪鱼大腹"
@@ -119,7 +121,7 @@ def address(route: str, order: Order) -> str:
     given = {
         "<any:order_no>": order.order_no, "<any:waybill_no>": "SF0009990009990", "<path:object_id>": key,
         "<int:order_id>": order.pk, "<slug:name>": "unmask", "<id>": 1, "<path:content_type_id>": 1,
-        "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "^(?:api|merchant|callbacks)/": "api/nothing",
+        "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "<any:secret>": "guessed", "^(?:api|merchant|callbacks)/": "api/nothing",
         "^(?P<app_label>kernel|orders|logistics|auth|django_celery_beat)/$": "orders/",
     }  # fmt: skip
     for part, value in given.items():

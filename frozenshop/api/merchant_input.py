@@ -1,10 +1,12 @@
-"""What a shop system sends beside orders: facts, parcels, withdrawals. Read strictly, refused by field."""
+"""What a shop system sends beside orders: facts, parcels and what they do, withdrawals. Read strictly, refused by field."""
 
 import datetime as dt
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from logistics.manual import MAX_DESCRIPTION, MAX_LOCATION, MAX_REFERENCE, Step
+from logistics.models import ShipmentStatus
 from orders.facts import Fact, FactType
 from orders.intake import MAX_LINES, read_quantity
 from orders.reading import Reader, raise_if
@@ -82,6 +84,23 @@ def parse_withdrawal(data: object) -> Withdrawal:
         )
     raise_if(errors)
     return Withdrawal(reason, replacement)
+
+
+def parse_step(data: object) -> Step:
+    """Read `{"status","occurred_at","reference","description"?,"location"?}`. Raises Invalid."""
+    errors: dict[str, str] = {}
+    reader = Reader(data, errors)
+    raise_if(errors)
+    reader.known(("status", "occurred_at", "reference", "description", "location"))
+    status = reader.text("status", 20)
+    if status and status not in ShipmentStatus.values:
+        reader.refuse("status", f"应为 {'、'.join(ShipmentStatus.values)} 之一")
+    occurred_at = reader.instant("occurred_at")
+    reference = reader.text("reference", MAX_REFERENCE)
+    description = reader.optional_text("description", MAX_DESCRIPTION) or ""
+    location = reader.optional_text("location", MAX_LOCATION) or ""
+    raise_if(errors)
+    return Step(ShipmentStatus(status), occurred_at, reference, description, location)
 
 
 def _lines(reader: Reader) -> dict[str, int]:

@@ -57,9 +57,11 @@ class CarrierOf(CarrierName):
 
 class Eta(Serializer):
     earliest = instant()
+    likely = instant(null=True)
     latest = instant()
     confidence = s.FloatField(min_value=0, max_value=1)
     basis = s.ChoiceField(EtaBasis.choices)
+    explanation = s.CharField(allow_blank=True, help_text="依据的一句话，例如 广州→上海 顺丰速运，214 件，近 60 天")
 
 
 class Consignee(Serializer):
@@ -148,6 +150,7 @@ class OrderDocument(OrderBase):
     lines = Line(many=True)
     milestones = Milestone(many=True)
     history = History(many=True)
+    eta = Eta(allow_null=True)
     shipments = Shipment(many=True)
     alerts = AlertShown(many=True)
     archived = s.BooleanField()
@@ -279,6 +282,14 @@ class Waybill(Serializer):
 class ParcelIn(Waybill):
     shipped_at = instant()
     lines = LineShipped(many=True, required=False, help_text="不填则为全部未发商品")
+
+
+class StepIn(Serializer):
+    status = s.ChoiceField(ShipmentStatus.choices)
+    occurred_at = instant()
+    reference = s.CharField(max_length=100, help_text="商城一方的编号：同一编号的同一状态只记录一次")
+    description = s.CharField(max_length=200, required=False, help_text="买家看到的说明")
+    location = s.CharField(max_length=100, required=False)
 
 
 class WithdrawalIn(Serializer):

@@ -1,10 +1,10 @@
-"""Addresses of the buyers' API, the merchant API and the callbacks."""
+"""Addresses of the buyers' API, the merchant API, the callbacks and the driver's page."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 
 from frozenshop.api.errors import problem_response
-from frozenshop.api.views import auth, callbacks, merchant, orders, schema, shop
+from frozenshop.api.views import auth, callbacks, driver, merchant, orders, schema, shop
 from frozenshop.kernel.errors import NotFound
 
 
@@ -41,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/shop", shop.ShopView.as_view()),
     path("api/schema/", schema.PublicSchemaView.as_view(), name="schema"),
     path("merchant/orders", merchant.OrdersView.as_view()),
+    path("merchant/orders/<any:order_no>/shipments/<any:waybill_no>/events", merchant.ShipmentEventsView.as_view()),
     path("merchant/orders/<any:order_no>/events", merchant.OrderEventsView.as_view()),
     path("merchant/orders/<any:order_no>/shipments", merchant.OrderShipmentsView.as_view()),
     path("merchant/orders/<any:order_no>/shipments/<any:waybill_no>/void", merchant.ShipmentVoidView.as_view()),
@@ -50,5 +51,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("callbacks/cainiao/<str:secret>", callbacks.push, {"provider": "cainiao"}),
     path("callbacks/sf/<str:secret>", callbacks.push, {"provider": "sf"}),
     path("callbacks/kuaidi100/<str:secret>", callbacks.push, {"provider": "kuaidi100"}),
+    path("d/<any:secret>", driver.driver_page),
     re_path(r"^(?:api|merchant|callbacks)/", unknown),
 ]

@@ -11,6 +11,7 @@ _SECRET = re.compile(
 )
 _SECRET_NAME = re.compile(r"(?i)authorization|cookie|password|secret|token|api_?key|signature|^phone$|^address$")
 _CALLBACK = re.compile(r"/callbacks/([a-z0-9]+)/[^\s\"'?]+")
+_DRIVER = re.compile(r"/d/[^\s\"'?/]{16,}")
 
 
 def scrub(text: str) -> str:
@@ -18,6 +19,7 @@ def scrub(text: str) -> str:
     text = _PHONE.sub(r"\1****\2", text)
     text = _BEARER.sub(r"\1****", text)
     text = _SECRET.sub(r"\1****", text)
+    text = _DRIVER.sub("/d/…", text)
     return _CALLBACK.sub(r"/callbacks/\1/…", text)
 
 

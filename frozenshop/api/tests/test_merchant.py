@@ -32,7 +32,8 @@ def fact(**changes):
     ("method", "url", "scope"),
     [("POST", "/merchant/orders", "orders:write"), ("GET", "/merchant/orders/X", "orders:read"),
      ("POST", "/merchant/orders/X/events", "events:write"), ("POST", "/merchant/orders/X/shipments", "shipments:write"),
-     ("POST", "/merchant/orders/X/shipments/Y/void", "shipments:write")],
+     ("POST", "/merchant/orders/X/shipments/Y/void", "shipments:write"),
+     ("POST", "/merchant/orders/X/shipments/Y/events", "shipments:write")],
 )  # fmt: skip
 def test_each_call_needs_its_scope(client, method, url, scope):
     assert code_of(client.generic(method, url)) == (401, "unauthenticated")
@@ -230,3 +231,60 @@ def test_reading_unmasked_is_recorded(merchant):
     entry = AuditEntry.objects.get()
     assert (entry.subject, entry.action) == (order.order_no, "order.unmasked")
     assert merchant.identity["X-Key-Id"] in entry.actor
+
+
+# --- what a parcel does ---------------------------------------------------------------------------
+
+
+def step(**changes):
+    return {"status": "out_for_delivery", "occurred_at": clock.now().isoformat(), "reference": "t-1", **changes}
+
+
+@pytest.fixture
+def steps_of(merchant, carrier):
+    """The address for news of one order's parcel."""
+    order = make_order("paid", order_no="FD1")
+    merchant.post(f"/merchant/orders/{order.order_no}/shipments", parcel())
+    return "/merchant/orders/FD1/shipments/SF1234567890/events"
+
+
+def test_the_shop_tells_what_a_parcel_does_once_per_reference(merchant, steps_of):
+    assert merchant.post(steps_of, step(description="三号车", location="虹口")).json() == {"applied": True}
+    assert merchant.post(steps_of, step()).json() == {"applied": False, "reason": "repeated"}
+    assert merchant.post(steps_of, step(status="delivered")).json() == {"applied": True}
+    assert Order.objects.get().status == "delivered"
+    shown = merchant.get("/merchant/orders/FD1").json()["shipments"][0]
+    assert [row["status"] for row in shown["events"]] == ["delivered", "out_for_delivery"]
+    entry = AuditEntry.objects.filter(action="shipment.reported").first()
+    assert (entry.subject, merchant.identity["X-Key-Id"] in entry.actor) == ("FD1", True)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("status", "flying"), ("status", None), ("status", 5), ("occurred_at", "now"), ("occurred_at", None),
+     ("reference", ""), ("reference", None), ("reference", "x" * 101), ("description", "x" * 201),
+     ("description", "a\x00b"), ("location", 5), ("colour", "red"),
+     ("occurred_at", "2020-01-01T00:00:00+08:00"), ("occurred_at", "2099-01-01T00:00:00+08:00")],
+)  # fmt: skip
+def test_a_step_is_refused_by_field(merchant, steps_of, field, value):
+    answer = merchant.post(steps_of, step(**{field: value}))
+    assert code_of(answer) == (400, "invalid")
+    assert list(answer.json()["error"]["fields"]) == [field]
+
+
+def test_a_step_of_no_parcel_of_that_order_is_not_found(merchant, steps_of):
+    make_order("paid", order_no="FD2")
+    for url in (steps_of.replace("FD1", "FD2"), steps_of.replace("SF1", "SF2")):
+        assert code_of(merchant.post(url, step())) == (404, "not_found")
+    assert code_of(merchant.post(steps_of.replace("FD1", "FD9"), step())) == (404, "order_not_found")
+
+
+def test_a_step_of_a_withdrawn_waybill_is_not_possible(merchant, steps_of):
+    merchant.post(steps_of.replace("/events", "/void"), {"reason": "填错"})
+    assert code_of(merchant.post(steps_of, step())) == (409, "not_possible")
+
+
+def test_a_step_under_an_idempotency_key_gets_the_same_answer(merchant, steps_of):
+    body = step()
+    first, second = (merchant.post(steps_of, body, Idempotency_Key="k-1") for _ in range(2))
+    assert first.content == second.content == b'{"applied":true}'

@@ -24,6 +24,7 @@ def test_every_route_of_programs_is_described(schema):
         "/api/orders/statuses", "/api/orders/{order_no}", "/api/orders/{order_no}/confirm",
         "/api/orders/{order_no}/refresh", "/api/shop", "/merchant/orders", "/merchant/orders/{order_no}",
         "/merchant/orders/{order_no}/events", "/merchant/orders/{order_no}/shipments",
+        "/merchant/orders/{order_no}/shipments/{waybill_no}/events",
         "/merchant/orders/{order_no}/shipments/{waybill_no}/void",
     ]  # fmt: skip
 

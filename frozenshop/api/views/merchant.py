@@ -15,7 +15,7 @@ from frozenshop.api.views.base import MerchantView
 from frozenshop.kernel import audit, clock
 from frozenshop.kernel.client_address import client_address
 from frozenshop.kernel.errors import Invalid, NotFound, OrderNotFound, Problem
-from logistics import document, shipping
+from logistics import document, manual, shipping
 from logistics.carriers import resolve_carrier
 from logistics.models import Carrier, Shipment
 from logistics.services import record_shop_fact, take_order
@@ -196,6 +196,36 @@ class ShipmentVoidView(WriteView):
             return reply(_shown(order, new))
 
         return self.write(void)
+
+
+class ShipmentEventsView(WriteView):
+    scopes = {"POST": "shipments:write"}
+
+    @described(
+        "报告运单的物流进展（自有车队，或没有接口的承运商）",
+        takes=schema.StepIn,
+        gives=schema.Applied,
+        example={
+            "status": "out_for_delivery",
+            "occurred_at": "2026-11-23T09:00:00+08:00",
+            "reference": "trip-7:out",
+            "description": "三号车正在派送",
+        },
+        answer={"applied": True},
+        refusals=(403, 404, 409, 413),
+        parameters=(ORDER_NO, WAYBILL_NO, IDEMPOTENCY_KEY),
+    )
+    def post(self, request: Request, order_no: str, waybill_no: str) -> HttpResponse:
+        step = merchant_input.parse_step(read_json(request._request.body))
+        order = _order(order_no)
+        shipment = _shipment(order, waybill_no)
+        address = request.META.get("REMOTE_ADDR", "")
+
+        def tell() -> HttpResponse:
+            applied = manual.report(shipment, step, by=self.actor, subject=order.order_no, address=address)
+            return reply({"applied": True} if applied else {"applied": False, "reason": "repeated"})
+
+        return self.write(tell)
 
 
 def _order(order_no: str) -> Order:
