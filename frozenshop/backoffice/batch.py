@@ -1,6 +1,7 @@
 """Many orders at once: look them up by their numbers, and act on those that were ticked."""
 
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -13,6 +14,7 @@ from frozenshop.backoffice.batch_input import MAX_NUMBERS, read_file, read_numbe
 from frozenshop.backoffice.export import csv_response
 from frozenshop.backoffice.order_actions import CHANGE, FACTS
 from frozenshop.backoffice.order_rows import Row, attach
+from frozenshop.backoffice.parcel_actions import STEPS
 from frozenshop.kernel.errors import Problem
 from logistics.models import ShipmentOrder
 from orders.models import Order
@@ -47,6 +49,8 @@ def batch_view(request: HttpRequest) -> HttpResponse:
         "done": sum(outcome.ok for outcome in outcomes),
         "refused": sum(not outcome.ok for outcome in outcomes),
         "ship_rows": _left_over(request, outcomes) if name == "ship" else "",
+        "report_steps": STEPS,
+        "page_mark": uuid4().hex,
         "facts": [(fact.value, label) for fact, label in FACTS.items()],
         "may_change": request.user.has_perm(CHANGE),
         "may_export": request.user.has_perm(EXPORT),

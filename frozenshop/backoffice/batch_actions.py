@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from django.http import HttpRequest
 
-from frozenshop.backoffice import wording
+from frozenshop.backoffice import parcel_actions, wording
 from frozenshop.backoffice.batch_input import MAX_NUMBERS, ShipRow, read_ship_rows
 from frozenshop.backoffice.order_actions import FactForm, checked, enqueue_sync, not_ahead, record_fact, ship_order
 from frozenshop.kernel.changelist import record_act
@@ -38,6 +38,17 @@ def mark(request: HttpRequest, orders: list[Order]) -> list[Outcome]:
     return _each(request, "batch.marked", orders, lambda order: record_fact(request, order, data), fact=data["fact"])
 
 
+def report(request: HttpRequest, orders: list[Order]) -> list[Outcome]:
+    data = checked(parcel_actions.StepForm(request.POST))
+    return _each(
+        request,
+        "batch.reported",
+        orders,
+        lambda order: parcel_actions.report_all(request, order, data),
+        status=data["status"],
+    )
+
+
 def ship(request: HttpRequest, orders: list[Order]) -> list[Outcome]:
     """Ship by the pasted rows; which orders are ticked doesn't matter."""
     rows = read_ship_rows(request.POST.get("ship_rows", ""))
@@ -63,7 +74,7 @@ def ship(request: HttpRequest, orders: list[Order]) -> list[Outcome]:
 
 
 BATCH_ACTIONS: Mapping[str, Callable[[HttpRequest, list[Order]], list[Outcome]]] = MappingProxyType(
-    {"sync": sync, "mark": mark, "ship": ship}
+    {"sync": sync, "mark": mark, "report": report, "ship": ship}
 )
 
 

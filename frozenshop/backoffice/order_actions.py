@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest
 
+from frozenshop.backoffice import parcel_actions
 from frozenshop.backoffice.models import OrderNote
 from frozenshop.kernel.changelist import record_act, staff_actor
 from frozenshop.kernel.clock import now
@@ -45,7 +46,10 @@ CHANGE, UNMASK = "orders.change_order", "orders.unmask_order"
 
 @dataclass(frozen=True, slots=True)
 class Done:
+    """`revealed` and `driver_link` stand on this one answer only."""
+
     message: str = ""
+    driver_link: str = ""
     revealed: dict[str, str] = field(default_factory=dict)
 
 
@@ -68,6 +72,10 @@ class ReplaceForm(forms.Form):
     reason = forms.CharField(label="原因", max_length=200)
     carrier = forms.CharField(label="新承运商", max_length=60, required=False)
     waybill_no = forms.CharField(label="新运单号", max_length=64, required=False)
+
+
+class ParcelForm(forms.Form):
+    shipment = forms.IntegerField(label="运单", min_value=1, max_value=2**63 - 1)
 
 
 class FactForm(forms.Form):
@@ -203,6 +211,20 @@ def note(request: HttpRequest, order: Order) -> Done:
     return Done("备注已保存。")
 
 
+def report(request: HttpRequest, order: Order) -> Done:
+    data = checked(parcel_actions.StepForm(request.POST))
+    return Done(parcel_actions.report(request, order, _parcel(request, order), data))
+
+
+def give_link(request: HttpRequest, order: Order) -> Done:
+    days = checked(parcel_actions.LinkForm(request.POST))["days"]
+    return Done(driver_link=parcel_actions.give_link(request, order, _parcel(request, order), days))
+
+
+def take_link_back(request: HttpRequest, order: Order) -> Done:
+    return Done(parcel_actions.take_link_back(request, order, _parcel(request, order)))
+
+
 def unmask(request: HttpRequest, order: Order) -> Done:
     """Reveal the consignee on this one answer, after the act and its reason are recorded."""
     reason = checked(ReasonForm(request.POST))["reason"]
@@ -222,6 +244,9 @@ ACTIONS = {
     "void": OrderAction(CHANGE, void),
     "sync": OrderAction(CHANGE, sync),
     "mark": OrderAction(CHANGE, mark),
+    "report": OrderAction(CHANGE, report),
+    "driver-link": OrderAction(CHANGE, give_link),
+    "driver-link-end": OrderAction(CHANGE, take_link_back),
     "note": OrderAction(CHANGE, note),
     "unmask": OrderAction(UNMASK, unmask),
 }
@@ -235,6 +260,10 @@ def checked(form: forms.Form) -> dict[str, Any]:
         "请检查填写的内容",
         fields={name: f"{form.fields[name].label}：{errors[0]}" for name, errors in form.errors.items()},
     )
+
+
+def _parcel(request: HttpRequest, order: Order) -> Shipment:
+    return shipment_of(order, checked(ParcelForm(request.POST))["shipment"])
 
 
 def shipment_of(order: Order, shipment_id: int) -> Shipment:

@@ -5,17 +5,19 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-from frozenshop.backoffice import order_actions, wording
+from frozenshop.backoffice import order_actions, parcel_actions, wording
 from frozenshop.backoffice.models import OrderNote
 from frozenshop.backoffice.order_rows import alerts_about, is_about
 from frozenshop.kernel.clock import now, shanghai
 from frozenshop.kernel.models import AuditEntry
+from logistics.cadence import is_over
 from logistics.document import STEPS, WAYS_OUT
-from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder, TrackingEvent
+from logistics.models import Carrier, DriverLink, Shipment, ShipmentLine, ShipmentOrder, TrackingEvent
 from logistics.progress import remaining
 from orders.models import Order, OrderEvent, OrderLine
 
@@ -44,7 +46,11 @@ ACTS = {
     "order.marked": "记录事实",
     "order.noted": "添加备注",
     "order.unmasked": "查看完整收件人",
+    "shipment.reported": "报告物流进展",
+    "driver_link.created": "生成司机链接",
+    "driver_link.ended": "作废司机链接",
     "alert.taken": "认领预警",
+    "alert.assigned": "指派预警",
     "alert.noted": "预警记录",
     "alert.snoozed": "暂缓预警",
     "alert.resolved": "解决预警",
@@ -66,6 +72,8 @@ class Parcel:
     lines: list[str]
     silent_for: str
     label: str = field(default="")
+    over: bool = False
+    driver_link: DriverLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,8 @@ def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, A
         "consignee": wording.masked_consignee(order),
         "offered": order_actions.offered(order, user, shipped=bool(links)),
         "carriers": Carrier.objects.filter(enabled=True).order_by("name").values_list("code", "name"),
+        "report_steps": parcel_actions.STEPS,
+        "page_mark": uuid4().hex,
         "now_local": f"{shanghai(now()):%Y-%m-%dT%H:%M}",
     }
 
@@ -170,12 +180,17 @@ def _parcels(links: list[ShipmentOrder]) -> list[Parcel]:
     held: dict[int, list[str]] = defaultdict(list)
     for line in ShipmentLine.objects.filter(link__in=links).select_related("order_line"):
         held[line.link_id].append(f"{line.order_line.name} × {line.quantity}")
-    return [_parcel(link, events[link.shipment_id], held[link.pk]) for link in links]
+    drivers = parcel_actions.live_links(ids)
+    return [_parcel(link, events[link.shipment_id], held[link.pk], drivers.get(link.shipment_id)) for link in links]
 
 
-def _parcel(link: ShipmentOrder, events: list[TrackingEvent], lines: list[str]) -> Parcel:
+def _parcel(
+    link: ShipmentOrder, events: list[TrackingEvent], lines: list[str], driver_link: DriverLink | None
+) -> Parcel:
     days = [(day, list(rows)) for day, rows in groupby(events, key=lambda event: shanghai(event.occurred_at).date())]
-    return Parcel(link.shipment, days, lines, wording.silence([link.shipment]), wording.shipment_label(link.shipment))
+    shipment = link.shipment
+    silent_for, label = wording.silence([shipment]), wording.shipment_label(shipment)
+    return Parcel(shipment, days, lines, silent_for, label, is_over(shipment), driver_link)
 
 
 def _with_names(rows: Any, attribute: str) -> list[tuple[Any, str]]:

@@ -119,6 +119,8 @@ class OrderAdmin(BaseAdmin[Order]):
             return HttpResponseRedirect(page)
         if done.revealed:
             return self._page(request, order, {"revealed": done.revealed})
+        if done.driver_link:
+            return self._page(request, order, {"driver_link": done.driver_link})
         messages.success(request, done.message)
         return HttpResponseRedirect(page)
 

@@ -16,3 +16,17 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
   }
 });
+
+// What is shown this once, into the clipboard; where the browser refuses, it is selected for the person to copy.
+document.addEventListener("click", (event) => {
+  if (event.target.dataset.copy === "previous") {
+    const shown = event.target.previousElementSibling;
+    shown.select();
+    const copied = () => { event.target.textContent = shown.dataset.copied; };
+    if (navigator.clipboard) {
+      navigator.clipboard.writeText(shown.value).then(copied, () => {});
+    } else if (document.execCommand("copy")) {
+      copied();
+    }
+  }
+});
