@@ -72,6 +72,7 @@ class Scan:
     provider: str = Provider.KDNIAO.value
     overall: bool = False
     weak: bool = False
+    repeat: bool = False
     reason: str = ""
     key: str = ""
 
