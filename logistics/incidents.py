@@ -21,8 +21,10 @@ from orders.models import Alert, AlertKind
 
 S = ShipmentStatus
 
-SILENT = (AlertKind.STALE, AlertKind.OUT_TOO_LONG)
-UNDER_WAY = (S.PICKED_UP, S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.FORWARDED, S.CUSTOMS, S.UNKNOWN)
+SILENT = (AlertKind.STALE, AlertKind.OUT_TOO_LONG, AlertKind.NO_PICKUP)
+AT_THE_SHOP = "发货地"
+"""Where a parcel lies that no carrier has scanned yet: that nobody fetches them is an incident, too."""
+UNDER_WAY = (S.NO_TRACE, S.PICKED_UP, S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.FORWARDED, S.CUSTOMS, S.UNKNOWN)
 LOOKED_AT = 20_000
 _CHUNK = 1000
 RowT = TypeVar("RowT")
@@ -62,8 +64,10 @@ def find() -> int:
     return under_way.count()
 
 
-def place_of(location: str) -> str:
-    """Return the city that a scan's place stands in, else its province, else the place as it was told."""
+def place_of(location: str, status: str = "") -> str:
+    """Return the city that a scan's place stands in, else its province, else the place as it was told; "" for none."""
+    if status == S.NO_TRACE and not location:
+        return AT_THE_SHOP
     return city_of(location) or province_of(location) or location[:40]
 
 
@@ -75,9 +79,10 @@ def _silent() -> Iterator[Silent]:
     newest = list(noticed.order_by("-id")[:LOOKED_AT])
     for chunk in _chunks(newest):
         alerts = {shipment_id_of(alert.subject): alert for alert in chunk}
-        lying = Shipment.objects.filter(pk__in=[pk for pk in alerts if pk]).exclude(location="")
-        for pk, location, carrier in lying.values_list("pk", "location", "carrier__code"):
-            yield Silent(alerts[pk], Spot(place_of(location), carrier))
+        lying = Shipment.objects.filter(pk__in=[pk for pk in alerts if pk])
+        for pk, location, status, carrier in lying.values_list("pk", "location", "status", "carrier__code"):
+            if place := place_of(location, status):
+                yield Silent(alerts[pk], Spot(place, carrier))
 
 
 def _follow(incident: Alert, silent: list[Silent]) -> list[Silent]:
@@ -112,9 +117,10 @@ def _outbreaks(silent: Iterable[Silent]) -> dict[Spot, list[Silent]]:
 def _under_way() -> Mapping[Spot, int]:
     """Return how many parcels are under way at each place, in all and by carrier."""
     counts: Counter[Spot] = Counter()
-    moving = Shipment.objects.filter(status__in=UNDER_WAY, voided_at=None).exclude(location="").order_by()
-    for location, carrier, number in moving.values_list("location", "carrier__code").annotate(n=Count("pk")):
-        place = place_of(location)
+    moving = Shipment.objects.filter(status__in=UNDER_WAY, voided_at=None).order_by()
+    rows = moving.values_list("location", "status", "carrier__code").annotate(n=Count("pk"))
+    for location, status, carrier, number in rows:
+        place = place_of(location, status)
         counts[Spot(place)] += number
         counts[Spot(place, carrier)] += number
     return counts

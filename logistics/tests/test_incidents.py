@@ -141,6 +141,19 @@ def test_resolving_it_resolves_its_members_and_they_do_not_come_back(django_user
     assert problems.open_about(shipment, AlertKind.STALE, list(shipment.orders.all()), again) is None
 
 
+def test_that_nobody_fetches_them_is_an_incident_of_that_carrier():
+    for carrier in ("SF", "YTO"):
+        for _ in range(OUTBREAK.parcels):
+            shipment = make_shipment(carrier=make_carrier(carrier))
+            if carrier == "YTO":
+                report(shipment, event("picked_up", location="上海市"))
+    with time_machine.travel(NOON + dt.timedelta(hours=13), tick=False):
+        staleness.find_stale()
+        incidents.find()
+    assert queue() == ["place:发货地"]
+    assert "顺丰速运 10" in incident().detail
+
+
 def test_a_parcel_without_a_place_joins_none():
     parcels(OUTBREAK.parcels, "")
     assert incidents.find() == 0
