@@ -6,13 +6,15 @@ import random
 import pytest
 
 from frozenshop.kernel import clock
-from logistics.models import Shipment, TrackingEvent
+from logistics import breaker
+from logistics.models import ProviderState, Shipment, TrackingEvent
 from logistics.models import ShipmentStatus as S
 from logistics.providers import kdniao
 from logistics.providers.kdniao_codes import CODES
 from logistics.tests.sandboxed import Wire
 
-TICK, SHOP_HOURS = dt.timedelta(minutes=10), range(8, 22)
+MINUTE = dt.timedelta(minutes=1)
+TICK, SHOP_HOURS = dt.timedelta(minutes=10), range(8, 20)
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
 
@@ -47,9 +49,11 @@ def play(wire: Wire, frozen, parcels: int) -> None:
         frozen.shift(TICK)
 
 
-@pytest.mark.parametrize("parcels", [40, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("parcels", [40, pytest.param(240, marks=pytest.mark.slow)])
 def test_one_push_in_a_hundred_is_lost_and_nothing_of_the_truth(wire, frozen, parcels):
     wire.lost = thief = Thief()
+    breaker.state_of("kdniao")  # All that is due in a tick is asked about at one instant: the pace is another test's.
+    ProviderState.objects.update(calls_per_minute=60_000, daily_budget=100_000)
     play(wire, frozen, parcels)
     delivered = [no for no, status in thief.taken if status == S.DELIVERED]
     assert 0.003 * thief.pushes < len(thief.taken) < 0.02 * thief.pushes
@@ -64,9 +68,11 @@ def test_one_push_in_a_hundred_is_lost_and_nothing_of_the_truth(wire, frozen, pa
 
 
 def notice(waybill_no: str) -> dt.timedelta:
-    """Return how long a delivery went unnoticed."""
+    """Return for how much of the shop's time a delivery went unnoticed: at night nobody asks and nobody delivers."""
     scan = TrackingEvent.objects.filter(shipment__waybill_no=waybill_no, overall=False, status=S.DELIVERED).get()
-    return scan.recorded_at - scan.occurred_at
+    unnoticed = (scan.recorded_at - scan.occurred_at) // MINUTE
+    minutes = (clock.shanghai(scan.occurred_at + n * MINUTE) for n in range(unnoticed))
+    return sum(minute.hour in SHOP_HOURS for minute in minutes) * MINUTE
 
 
 def seen_out_for_delivery(waybill_no: str) -> bool:
