@@ -104,6 +104,11 @@ _RANK = {
     )
 }
 
+REFINES_TRANSIT = frozenset(
+    {S.OUT_FOR_DELIVERY, S.AWAITING_PICKUP, S.DELIVERY_FAILED, S.EXCEPTION, S.CUSTOMS, S.RETURNING}
+)
+"""What a parcel may be while a coarse summary calls it under way."""
+
 # What a newer report may still say. After delivery the tail of the journey is late paper work, but a box that turns up
 # in a locker, fails or goes back is news. On the way back, ordinary transport is the way back.
 _AFTER_DELIVERED = frozenset({S.AWAITING_PICKUP, S.DELIVERY_FAILED, S.EXCEPTION, S.RETURNING, S.RETURNED, S.DELIVERED})
@@ -203,9 +208,20 @@ def _read(counted: Sequence[Report]) -> _Reading:
 
 
 def _order(report: Report) -> tuple[dt.datetime, int, int, str]:
-    # A coarse summary yields to a coded scan of its instant, not to one whose status is our reading of its text.
-    weight = (1 if report.weak else 3) if report.overall else (2 if report.code else 0)
-    return (report.occurred_at, weight, _RANK[S(report.status)], report.key)
+    return (report.occurred_at, _weight(report), _RANK[S(report.status)], report.key)
+
+
+def _weight(report: Report) -> int:
+    """Return which of two reports of one instant is read later, hence counts more.
+
+    A coarse summary yields to a coded scan, but to one whose status is our reading of its text only where the summary
+    says no more than 在途 and the reading says how.
+    """
+    if not report.overall:
+        return 4 if report.code else 2 if report.status in REFINES_TRANSIT else 0
+    if not report.weak:
+        return 5
+    return 1 if report.status == S.IN_TRANSIT else 3
 
 
 def _is_scan(report: Report) -> bool:

@@ -10,13 +10,14 @@ from django.db.models import F
 
 from frozenshop.kernel import clock, outbox
 from logistics import texts
+from logistics.derivation import REFINES_TRANSIT
 from logistics.models import Carrier, ShipmentStatus, TrackingEvent, UnknownCode, UnreadText
 from logistics.providers.base import Overall
 from orders import alerting
 from orders.models import AlertKind
 
 S = ShipmentStatus
-MORE_EXACT = frozenset({S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.AWAITING_PICKUP, S.DELIVERY_FAILED, S.EXCEPTION, S.CUSTOMS})
+MORE_EXACT = REFINES_TRANSIT | {S.IN_TRANSIT}
 MAX_PLACE = 100
 MAX_SAMPLE = 300
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logistics.derivation import Derived, Step, derive, step_of
+from logistics.derivation import REFINES_TRANSIT, Derived, Step, derive, step_of
 from logistics.models import ShipmentStatus as S
 from logistics.models import TrackingEvent
 from logistics.providers import kdniao
@@ -153,6 +153,20 @@ def test_at_one_instant_a_coded_scan_beats_a_weak_overall_state():
     assert (
         told(Told("in_transit", 1, overall=True, weak=True), Told("out_for_delivery", 1)).status == S.OUT_FOR_DELIVERY
     )
+
+
+@pytest.mark.parametrize("read", sorted(REFINES_TRANSIT))
+def test_at_one_instant_a_weak_in_transit_does_not_undo_a_reading_that_says_more(read):
+    assert told(Told("in_transit", 1, overall=True, weak=True), Told(read, 1, code="")).status == read
+
+
+@pytest.mark.parametrize("overall", ["delivered", "exception", "picked_up"])
+def test_at_one_instant_another_weak_overall_state_counts_more_than_a_reading(overall):
+    assert told(Told(overall, 1, overall=True, weak=True), Told("out_for_delivery", 1, code="")).status == overall
+
+
+def test_at_one_instant_a_weak_in_transit_counts_more_than_a_reading_that_says_less():
+    assert told(Told("in_transit", 1, overall=True, weak=True), Told("picked_up", 1, code="")).status == S.IN_TRANSIT
 
 
 def test_at_one_instant_a_strong_overall_state_beats_the_scan():

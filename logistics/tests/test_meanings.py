@@ -93,9 +93,15 @@ def test_a_decision_that_is_gone_reads_nothing():
     assert rereading.read_anew("code", 0) is None
 
 
-def test_where_the_provider_states_the_whole_that_speaks_and_the_scan_is_read_beside_it():
+def test_where_the_provider_states_the_whole_the_text_may_only_say_how_it_is_under_way():
     overall = Overall(S.IN_TRANSIT, "2", now := clock.now(), weak=True)
     assert report(make_shipment(), codeless("快件已签收", at=now), overall=overall).status == S.IN_TRANSIT
+    assert report(make_shipment(), codeless("快递员正在派件", at=now), overall=overall).status == S.OUT_FOR_DELIVERY
+    assert report(make_shipment(), codeless("快件退回中", at=now), overall=overall).status == S.RETURNING
+
+
+def test_a_provider_that_is_sure_of_the_whole_is_believed_rather_than_a_text():
+    overall = Overall(S.IN_TRANSIT, "2", now := clock.now())
     shipment = report(make_shipment(), codeless("快递员正在派件", at=now), overall=overall)
     assert shipment.status == S.IN_TRANSIT
     assert TrackingEvent.objects.get(shipment=shipment, overall=False).status == S.OUT_FOR_DELIVERY
