@@ -16,5 +16,6 @@ JOBS = [
     Job("find_incidents", "logistics.find_incidents", "把同一地点的大量停滞合并为一个事件", every=5 * MINUTE),
     Job("find_not_shipped", "orders.find_not_shipped", "找出逾期未发货的订单", every=5 * MINUTE),
     Job("apply_held", "logistics.apply_held", "处理暂存的推送", every=60 * MINUTE),
+    Job("fit_eta", "logistics.fit_eta", "重新学习时效（预计送达）", at=dt.time(4, 10)),
     Job("purge_messages", "logistics.purge_messages", "清理过期的服务商消息和调用记录", at=dt.time(3, 40)),
 ]

@@ -62,7 +62,8 @@ class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
     fields = (
         *("carrier", "waybill_no", "generation", "order_links", "status", "status_code", "status_at", "location"),
         *("shipped_at", "picked_up_at", "delivered_at", "returned_at", "last_event_at", "event_count"),
-        *("eta_earliest", "eta_latest", "eta_confidence", "next_poll_at", "checked_at", "subscribed_at"),
+        *("eta_earliest", "eta_likely", "eta_latest", "eta_confidence", "eta_explanation", "late_probability"),
+        *("delayed_since", "provider_eta_at", "provider_eta_by", "next_poll_at", "checked_at", "subscribed_at"),
         *("stale_after", "voided_at", "void_reason", "event_rows"),
     )
 

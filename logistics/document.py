@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from frozenshop.kernel import caching, clock
 from frozenshop.kernel.prepared import Prepared
-from logistics import problems
+from logistics import eta, problems
 from logistics.derivation import counts
 from logistics.models import Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent
 from orders import alerting, versions
@@ -46,9 +46,11 @@ class Parcel(NamedTuple):
     stale_since: dt.datetime | None
     checked_at: dt.datetime | None
     eta_earliest: dt.datetime | None
+    eta_likely: dt.datetime | None
     eta_latest: dt.datetime | None
     eta_confidence: float | None
     eta_basis: str
+    eta_explanation: str
     carrier__code: str
     carrier__name: str
     carrier__phone: str
@@ -289,6 +291,29 @@ def _eta(shipment: Shipment | Parcel, now: dt.datetime) -> dict[str, Any] | None
         "latest": clock.isoformat(shipment.eta_latest),
         "confidence": shipment.eta_confidence,
         "basis": shipment.eta_basis,
+        "likely": clock.isoformat(shipment.eta_likely),
+        "explanation": shipment.eta_explanation,
+    }
+
+
+def _order_eta(order: Order, parcels: Iterable[Shipment], now: dt.datetime) -> dict[str, Any] | None:
+    """Return when the last parcel arrives, or what can be told before there is one."""
+    predicted = [(parcel.eta_latest, parcel.pk, parcel) for parcel in parcels if parcel.eta_latest is not None]
+    return _eta(max(predicted)[2], now) if predicted else _before_shipping(order, now)
+
+
+def _before_shipping(order: Order, now: dt.datetime) -> dict[str, Any] | None:
+    """Return when an order that waits to be shipped will probably arrive, told as a parcel's arrival is."""
+    found = eta.before_shipping(order, now)
+    if found is None:
+        return None
+    return {
+        "earliest": clock.isoformat(found.earliest),
+        "latest": clock.isoformat(found.latest),
+        "confidence": found.confidence,
+        "basis": found.basis,
+        "likely": clock.isoformat(found.likely),
+        "explanation": found.explanation,
     }
 
 
@@ -322,8 +347,6 @@ def _alerts(alerts: Iterable[OpenAlert]) -> list[dict[str, Any]]:
 
 
 def _summary(order: Order, shipments: Sequence[Shipment], alerts: Sequence[OpenAlert], now: dt.datetime) -> Document:
-    predicted = [shipment for shipment in shipments if shipment.eta_latest is not None]
-    last = max(predicted, key=lambda shipment: (shipment.eta_latest, shipment.pk), default=None)
     return {
         "order_no": order.order_no,
         "status": order.status,
@@ -342,6 +365,6 @@ def _summary(order: Order, shipments: Sequence[Shipment], alerts: Sequence[OpenA
             }
             for shipment in shipments
         ],
-        "eta": _eta(last, now) if last else None,
+        "eta": _order_eta(order, shipments, now),
         "alert_count": len({alert.kind for alert in alerts}),
     }

@@ -28,6 +28,8 @@ class EtaBasis(models.TextChoices):
     PROVIDER = "provider", "服务商预测"
 
 
+LEARNT = frozenset({EtaBasis.LANE, EtaBasis.DESTINATION, EtaBasis.CARRIER, EtaBasis.MERCHANT})
+
 Odds = Callable[[dt.datetime], float]
 """The probability that a parcel arrives by an instant."""
 
@@ -79,8 +81,11 @@ MERCHANT_EARLIEST = dt.timedelta(hours=18)
 """From now to the door, at the least, for what is not shipped yet."""
 LATE_AT, RECOVERED_AT = 0.6, 0.3
 """The probability of missing the promise at which a delay begins, and below which it is over."""
+TRUSTED = 0.8
+"""The confidence from which a prediction is worth a notice."""
 SLIP = dt.timedelta(hours=6)
 LOOK = dt.timedelta(hours=3)
+MAX_EXPLANATION = 120
 GIVE_UP_AFTER = dt.timedelta(days=30)
 
 _FIRST_HOUR, _LAST_HOUR = 8, 21
@@ -136,7 +141,7 @@ def before_shipping(order: Order, now: dt.datetime) -> Eta | None:
 
 
 def delayed_since(
-    shipment: Shipment, eta: Eta | None, first: Eta | None, promised_by: dt.datetime | None
+    shipment: Shipment, eta: Eta | None, promised_by: dt.datetime | None, first: Callable[[], Eta | None]
 ) -> dt.datetime | None:
     """Return since when the parcel is delayed: one instant from its first notice until it recovers.
 
@@ -145,25 +150,50 @@ def delayed_since(
     """
     if eta is None:
         return None
-    delayed = is_delayed(eta, first, promised_by, already=shipment.delayed_since is not None)
+    delayed = is_delayed(eta, promised_by, first, already=shipment.delayed_since is not None)
     return (shipment.delayed_since or clock.now()) if delayed else None
 
 
-def is_delayed(eta: Eta, first: Eta | None, promised_by: dt.datetime | None, *, already: bool) -> bool:
-    """Return whether an arrival counts as delayed; one that is `already` must recover by a margin."""
+def is_delayed(
+    eta: Eta, promised_by: dt.datetime | None, first: Callable[[], Eta | None], *, already: bool = False
+) -> bool:
+    """Return whether an arrival counts as delayed; one that is `already` must recover by a margin.
+
+    A prediction that hardly knows neither begins a delay nor ends one.
+    """
+    if eta.confidence < TRUSTED:
+        return already
     late = eta.late(promised_by)
     if late is not None:
         return late >= (RECOVERED_AT if already else LATE_AT)
-    if first is None or eta.confidence < first.confidence:
+    told = first()
+    if told is None:
         return already
-    return eta.earliest > (first.latest - SLIP if already else first.latest + SLIP)
+    return eta.earliest > (told.latest - SLIP if already else told.latest + SLIP)
 
 
 def look_again_at(shipment: Shipment, now: dt.datetime) -> dt.datetime | None:
     """Return when silence alone will have moved the prediction: from its likely instant on, every LOOK."""
-    if shipment.eta_likely is None or shipment.eta_latest is None or now - shipment.shipped_at > GIVE_UP_AFTER:
+    if shipment.eta_likely is None or shipment.eta_basis not in LEARNT or now - shipment.shipped_at > GIVE_UP_AFTER:
         return None
     return max(shipment.eta_likely, now + LOOK)
+
+
+def take(
+    shipment: Shipment, found: Eta | None, promised_by: dt.datetime | None, first: Callable[[], Eta | None]
+) -> None:
+    """Write a prediction, its odds and whether it is a delay into a shipment (not saved).
+
+    `first` gives what was first told, and is asked only where there is no promise to measure by.
+    """
+    shipment.eta_earliest, shipment.eta_likely, shipment.eta_latest = (
+        (found.earliest, found.likely, found.latest) if found else (None, None, None)
+    )
+    shipment.eta_confidence = found.confidence if found else None
+    shipment.eta_basis = found.basis if found else ""
+    shipment.eta_explanation = found.explanation[:MAX_EXPLANATION] if found else ""
+    shipment.late_probability = found.late(promised_by) if found else None
+    shipment.delayed_since = delayed_since(shipment, found, promised_by, first)
 
 
 def _told(found: Forecast) -> Eta:

@@ -28,7 +28,7 @@ def find(shipment: Shipment, orders: Iterable[Order], now: dt.datetime) -> Late 
     """Return how a parcel on its way is late; one that is stopped or silent has another alert already."""
     if shipment.status not in _ON_THE_WAY:
         return None
-    promised_by, delayed_since = _promised_by(orders), shipment.delayed_since
+    promised_by, delayed_since = promise_of(orders), shipment.delayed_since
     if promised_by and promised_by < now:
         return Late(
             AlertKind.LATE_PROMISE, delayed_since or promised_by, f"承诺 {clock.short(promised_by)} 前送达，已超过"
@@ -60,11 +60,12 @@ def look_again_at(shipment: Shipment, orders: Iterable[Order], now: dt.datetime)
     """Return when the parcel becomes late unless it is heard of before."""
     if shipment.status not in _ON_THE_WAY:
         return None
-    instants = (_promised_by(orders), _eta_limit(shipment))
+    instants = (promise_of(orders), _eta_limit(shipment))
     return min((instant for instant in instants if instant and instant > now), default=None)
 
 
-def _promised_by(orders: Iterable[Order]) -> dt.datetime | None:
+def promise_of(orders: Iterable[Order]) -> dt.datetime | None:
+    """Return the earliest promise among the orders that still wait."""
     promises = (order.promised_by for order in orders if order.status not in SETTLED)
     return min((promise for promise in promises if promise), default=None)
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from frozenshop.kernel import calendar, clock, outbox
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid, NotPossible
-from logistics import driver_links, problems, tracking
+from logistics import driver_links, eta, problems, tracking
 from logistics.cadence import FINAL
 from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder
 from logistics.progress import live_shipments, refresh_order, remaining
@@ -268,8 +268,7 @@ def _withdraw(shipment: Shipment, link: ShipmentOrder, order: Order, reason: str
 def _close(shipment: Shipment, reason: str, actor: Actor) -> None:
     shipment.voided_at, shipment.void_reason, shipment.updated_at = clock.now(), reason, clock.now()
     shipment.next_poll_at = shipment.stale_after = shipment.stale_since = shipment.recheck_at = None
-    shipment.eta_earliest = shipment.eta_latest = shipment.eta_confidence = None
-    shipment.eta_basis = ""
+    eta.take(shipment, None, None, lambda: None)
     shipment.save()
     driver_links.end(shipment)
     problems.withdraw(shipment, by=actor.name or actor.source, resolution=f"运单已作废：{reason}")

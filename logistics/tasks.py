@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from frozenshop.kernel import outbox
 from logistics import batches, incidents, messages, polling, rereading, staleness
+from logistics.learning import fitting
 from logistics.models import ProviderMessage, Shipment
 
 
@@ -87,3 +88,9 @@ def read_anew(effect: outbox.Effect, kind: str, row_id: int, after: int = 0) -> 
     with effect:
         if further is not None:
             outbox.enqueue("logistics.read_anew", {"kind": kind, "row_id": row_id, "after": further})
+
+
+@outbox.consumer("logistics.fit_eta", transactional=False, time_limit=1800)
+def fit_eta(effect: outbox.Effect, slot: str) -> None:
+    """Learn arrival times and usual gaps anew from all that was delivered."""
+    fitting.fit()

@@ -25,6 +25,7 @@ from orders.versions import bump
 MAX_TEXT = 500
 MAX_PLACE = 100
 MAX_CODE = 20
+MAX_LANE_PLACE = 60
 _READ = ("key", "provider", "overall", "weak", "repeat", "status", "code", "reason", "occurred_at", "location", "text")
 _SHOWN = frozenset(
     {"status", "status_at", "location", "event_count", "eta_earliest", "eta_latest", "stale_since", "last_event_at"}
@@ -50,12 +51,21 @@ def record_events(shipment: Shipment, report: ProviderReport, *, provider: str) 
     with transaction.atomic():
         locked = Shipment.objects.select_for_update().get(pk=shipment.pk)
         orders = orders_of(locked)
+        _hear_opinion(locked, report, provider)
         fresh = _insert(locked, _rows(locked, report, provider, Mask(orders)), report.overall)
         if not fresh:
             return Recorded(locked)
         _count_unknown(provider, report, {row.code for row in fresh}, Mask(orders))
         changed = settle(locked, orders, actor=Actor(Source.CARRIER, provider))
         return Recorded(locked, len(fresh), changed)
+
+
+def _hear_opinion(shipment: Shipment, report: ProviderReport, provider: str) -> None:
+    """Keep what the provider itself thinks of the arrival, beside our own prediction."""
+    if report.arrival_at is None or shipment.provider_eta_at == report.arrival_at:
+        return
+    shipment.provider_eta_at, shipment.provider_eta_by = report.arrival_at, provider
+    shipment.save(update_fields=["provider_eta_at", "provider_eta_by"])
 
 
 def settle(shipment: Shipment, orders: Sequence[Order], *, actor: Actor) -> bool:
@@ -131,8 +141,8 @@ def bring_up_to_date(
     shipment.picked_up_at, shipment.in_transit_at = derived.picked_up_at, derived.in_transit_at
     shipment.delivered_at, shipment.returned_at = derived.delivered_at, derived.returned_at
     shipment.last_event_at, shipment.event_count = derived.last_event_at, derived.scans
-    _predict(shipment, origin, orders)
-    looks = (derived.recheck_at, lateness.look_again_at(shipment, orders, now))
+    _predict(shipment, origin, orders, now)
+    looks = (derived.recheck_at, lateness.look_again_at(shipment, orders, now), eta.look_again_at(shipment, now))
     shipment.recheck_at = min((instant for instant in looks if instant), default=None)
     if heard or shipment.stale_since is None:
         shipment.stale_since, shipment.stale_after = None, anomalies.stale_after(shipment)
@@ -140,15 +150,14 @@ def bring_up_to_date(
     return {name: getattr(shipment, name) for name, value in before.items() if getattr(shipment, name) != value}
 
 
-def _predict(shipment: Shipment, origin: str, orders: Sequence[Order]) -> None:
+def _predict(shipment: Shipment, origin: str, orders: Sequence[Order], now: dt.datetime) -> None:
+    """Predict the arrival by what is known now; the lane's origin is where the first scan was, once there is one."""
+    shipment.origin = origin[:MAX_LANE_PLACE] or shipment.origin
     province, city = (orders[0].province, orders[0].city) if orders else ("", "")
-    predicted = eta.predict(
-        shipment, shipment.carrier, province=province, city=city, origin=origin, started_at=shipment.picked_up_at
-    )
-    shipment.eta_earliest = predicted.earliest if predicted else None
-    shipment.eta_latest = predicted.latest if predicted else None
-    shipment.eta_confidence = predicted.confidence if predicted else None
-    shipment.eta_basis = predicted.basis if predicted else ""
+    shipment.destination = f"{province}{city}"[:MAX_LANE_PLACE] or shipment.destination
+    road = {"province": province, "city": city, "origin": shipment.origin}
+    found = eta.predict(shipment, shipment.carrier, started_at=shipment.picked_up_at, now=now, **road)
+    eta.take(shipment, found, lateness.promise_of(orders), lambda: eta.first_told(shipment, shipment.carrier, **road))
 
 
 def _first_place(events: Iterable[TrackingEvent], shipment: Shipment, now: dt.datetime) -> str:

@@ -150,7 +150,6 @@ class OrderDocument(OrderBase):
     lines = Line(many=True)
     milestones = Milestone(many=True)
     history = History(many=True)
-    eta = Eta(allow_null=True)
     shipments = Shipment(many=True)
     alerts = AlertShown(many=True)
     archived = s.BooleanField()

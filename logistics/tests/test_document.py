@@ -47,7 +47,7 @@ def test_a_document_has_exactly_the_published_fields():
                            "archived"]  # fmt: skip
     assert list(built["shipments"][0]) == ["carrier", "waybill_no", "status", "status_label", "location", "eta",
                                            "last_event_at", "stale", "checked_at", "events"]  # fmt: skip
-    assert list(built["shipments"][0]["eta"]) == ["earliest", "latest", "confidence", "basis"]
+    assert list(built["shipments"][0]["eta"]) == ["earliest", "latest", "confidence", "basis", "likely", "explanation"]
     assert list(built["lines"][0]) == ["sku", "name", "quantity", "unit_price_fen", "temperature_class"]
     assert list(built["history"][0]) == ["from", "to", "occurred_at", "recorded_at", "source"]
     assert list(built["alerts"][0]) == ["kind", "message", "since"]
