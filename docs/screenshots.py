@@ -10,11 +10,12 @@ IMAGES = Path(__file__).parent / "images"
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SIZE = {"width": 1280, "height": 860}
+PHONE = {"width": 390, "height": 844}
 NUMBERS = "#result_list tbody th a"
 
 
 def main() -> None:
-    """Log in as the demo's staff and take each picture. Ships one demo order on the way."""
+    """Log in as the demo's staff and take each picture. On the way one order is shipped, another gets a driver's link."""
     demo = json.loads((Path(os.environ.get("VAR_DIR") or "var") / "demo.json").read_text())
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -37,6 +38,13 @@ def main() -> None:
                 break
         page.locator(NUMBERS).first.click()
         keep(page, "admin-order")
+        page.goto(f"{admin}orders/order/?status__exact=in_transit")
+        page.locator(NUMBERS).first.click()
+        page.locator("summary:has-text('司机链接')").first.click()
+        page.locator("form[action$='driver-link/'] button:not(.danger)").first.click()
+        driver = browser.new_page(viewport=PHONE, locale="zh-CN", timezone_id="Asia/Shanghai")  # type: ignore[arg-type]
+        driver.goto(page.input_value("input[aria-label=司机链接]"))
+        keep(driver, "driver")
         page.goto(f"{admin}orders/order/?status__exact=paid")
         paid = page.locator(NUMBERS).last.inner_text()  # the sandbox ships the newest by itself
         page.goto(f"{admin}batch/")

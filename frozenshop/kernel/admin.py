@@ -90,7 +90,7 @@ class MerchantKeyForm(forms.ModelForm[MerchantKey]):
     SCOPES = (
         ("orders:write", "写订单"),
         ("events:write", "写付款、取消、退款、退货"),
-        ("shipments:write", "发货、更正和作废运单"),
+        ("shipments:write", "发货、更正和作废运单，报告物流进展"),
         ("orders:read", "读订单（打码）"),
         ("orders:read_unmasked", "读订单（完整收件人）"),
     )

@@ -161,6 +161,7 @@ def _confirmation(link: DriverLink, name: str, wrong: str = "") -> HttpResponse:
     shown = {
         "name": name,
         "step": DRIVER_STEPS[name],
+        "waybill_no": link.shipment.waybill_no,
         "turn": manual.turn_of(link.shipment),
         "reasons": [(reason.value, Reason(reason).label) for reason in DRIVER_REASONS],
         "longest": MAX_REMARK,
