@@ -18,4 +18,12 @@ JOBS = [
     Job("apply_held", "logistics.apply_held", "处理暂存的推送", every=60 * MINUTE),
     Job("fit_eta", "logistics.fit_eta", "重新学习时效（预计送达）", at=dt.time(4, 10)),
     Job("purge_messages", "logistics.purge_messages", "清理过期的服务商消息和调用记录", at=dt.time(3, 40)),
+    Job("send_due", "notifications.send_due", "发送到期的通知", every=MINUTE),
+    Job("ask_unknown", "notifications.ask_unknown", "核实没有答复的通知", every=MINUTE),
+    Job("review_notices", "notifications.review", "检查没有发出的通知和短信预算", every=10 * MINUTE),
+    Job("digest", "notifications.digest", "发送每日汇总", at=dt.time(8, 30)),
+    Job("purge_notices", "notifications.purge", "清理半年前的通知", at=dt.time(3, 50)),
+    Job("check_wechat_templates", "notifications.check_templates", "核对微信消息模板", every=60 * MINUTE),
+    Job("learn_followers", "notifications.learn_followers", "核对公众号粉丝", at=dt.time(4, 20)),
+    Job("purge_wechat_events", "notifications.purge_wechat_events", "清理过期的微信推送", at=dt.time(4, 10)),
 ]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 
-from frozenshop.kernel import audit, clock, metrics
+from frozenshop.kernel import audit, clock, metrics, outbox
 from frozenshop.kernel.actor import SYSTEM, Source, staff
 from frozenshop.kernel.errors import Invalid, NotPossible
 from orders.models import Alert, AlertKind, AlertNote, AlertOutcome, AlertSeverity, Order
@@ -104,6 +104,7 @@ def open_alert(
                 owner_id=owner_id,
             )
             _show_on(alert)
+            outbox.enqueue("notifications.alert_changed", {"alert_id": alert.pk})
     except IntegrityError:  # Another process opened it between the look and the insert.
         return None
     transaction.on_commit(lambda: metrics.observe_notice(kind.value, (now - began).total_seconds()))
@@ -196,6 +197,7 @@ def _close(alert: Alert, by: str, resolution: str, outcome: AlertOutcome) -> boo
         )
         if closed:
             _show_on(alert)
+            outbox.enqueue("notifications.alert_changed", {"alert_id": alert.pk})
             took, hand = (now - alert.opened_at).total_seconds(), "staff" if by.startswith(BY_STAFF) else "system"
             transaction.on_commit(lambda: metrics.observe_resolution(alert.kind, hand, took))
     return closed == 1

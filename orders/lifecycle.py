@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from frozenshop.kernel import calendar, clock
+from frozenshop.kernel import calendar, clock, outbox
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import NotPossible
 from orders.models import Order, OrderEvent, OrderStatus
@@ -100,6 +100,7 @@ def move(
                 raise _LostRaceError
             event.save(force_insert=True)
             announce([order.pk])
+            outbox.enqueue("notifications.order_changed", {"event_id": event.pk})
     except (IntegrityError, _LostRaceError):
         order.refresh_from_db()
         return False

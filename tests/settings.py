@@ -26,6 +26,7 @@ _defaults = {
     "WECHAT_PUSH_AES_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     "METRICS_TOKEN": "test-only-metrics-token",
     "SHOP_PHONE": "4000000000",
+    "NOTIFY_THREADS": "1",
 }
 for _name, _value in _defaults.items():
     os.environ.setdefault(_name, _value)

@@ -41,6 +41,12 @@ ALERT_RESOLUTION = Histogram(
     ["kind", "by"],
     buckets=(600, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 86400, 2 * 86400, 7 * 86400),
 )
+NOTICE_TOLD = Histogram(
+    "frozenshop_notice_told_seconds",
+    "From when a message was due until its channel took it",
+    ["channel"],
+    buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 300, 600, 3600),
+)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -55,6 +61,10 @@ def observe_notice(kind: str, seconds: float) -> None:
 
 def observe_resolution(kind: str, by: str, seconds: float) -> None:
     ALERT_RESOLUTION.labels(kind, by).observe(seconds)
+
+
+def observe_told(channel: str, seconds: float) -> None:
+    NOTICE_TOLD.labels(channel).observe(max(seconds, 0))
 
 
 def route_of(request: HttpRequest) -> str:

@@ -1,0 +1,165 @@
+"""What an answer or a report makes of a delivery and its notice. Every change is conditional: the first one counts."""
+
+import datetime as dt
+import random
+
+from django.db import transaction
+from django.db.models import Q
+
+from frozenshop.kernel import clock
+from frozenshop.kernel.scrubbing import scrub
+from notifications import breaker, budgets
+from notifications.channels.base import ChannelError, Fate, Report, Taken
+from notifications.claiming import ASK_AFTER, Envelope
+from notifications.models import Audience, Delivery, Milestone, Notice
+from notifications.occasions import OCCASIONS, SMS
+
+Sent, Told, Why = Delivery.State, Notice.State, Notice.Why
+OPEN = (Sent.SENDING, Sent.UNKNOWN)
+
+FIRST_WAIT = dt.timedelta(seconds=20)
+LONGEST_WAIT = dt.timedelta(minutes=5)
+
+
+def answered(envelope: Envelope, answer: Taken | ChannelError) -> None:
+    """Record what the channel answered, in one transaction."""
+    with transaction.atomic():
+        if isinstance(answer, Taken):
+            _taken(envelope, answer)
+        elif answer.unknown:
+            _unknown(envelope, answer)
+        else:
+            _refused(envelope, answer)
+
+
+def reported(delivery: Delivery, report: Report) -> None:
+    """Record what a channel says became of a delivery, whose row the caller has locked."""
+    now, open_now = clock.now(), delivery.state in OPEN
+    changes = {"code": report.code[:60], "said": scrub(report.said)[:300], "ask_at": None, "answered_at": now}
+    if report.provider_id and not delivery.provider_id:
+        changes["provider_id"] = report.provider_id[:100]
+    if report.fate == Fate.DELIVERED:
+        _change(delivery, Sent.DELIVERED, **changes)
+        _told(delivery.notice_id)
+    elif report.fate == Fate.UNDERWAY and open_now:
+        _change(delivery, Sent.SENT, **changes)
+        _told(delivery.notice_id)
+    elif report.fate == Fate.FAILED and delivery.state not in (Sent.DELIVERED, Sent.FAILED):
+        _change(delivery, Sent.FAILED, permanent=True, **changes)
+        _onward(delivery.notice_id, delivery.channel)
+    elif report.fate == Fate.NEVER_TAKEN and open_now:
+        _change(delivery, Sent.FAILED, **changes)
+        _give_back(delivery.channel, delivery.started_at)
+        _to_lane(delivery.notice_id, delivery.channel, now)
+
+
+def doubtful(delivery: Delivery) -> None:
+    """Leave a delivery that can't be asked about as it is: nobody may be told twice because of a doubt."""
+    _change(delivery, Sent.UNKNOWN, ask_at=None)
+    waiting = Notice.objects.filter(pk=delivery.notice_id, state=Told.WAITING, channel="")
+    waiting.update(state=Told.NOT_TOLD, why=Why.UNKNOWN, settled_at=clock.now())
+
+
+def backoff(attempt: int) -> dt.timedelta:
+    """Return a wait that doubles with each attempt, with jitter."""
+    ceiling = min(FIRST_WAIT * float(2 ** min(attempt - 1, 20)), LONGEST_WAIT)
+    return ceiling * random.uniform(0.5, 1)  # noqa: S311
+
+
+def _taken(envelope: Envelope, answer: Taken) -> None:
+    row = Delivery.objects.filter(pk=envelope.delivery_id)
+    said = {"provider_id": answer.provider_id[:100], "answered_at": clock.now()}
+    if row.filter(state__in=OPEN).update(state=Sent.SENT, ask_at=None, **said):
+        _told(envelope.notice.pk)
+    else:  # A report was faster.
+        row.update(**said)
+    breaker.succeeded(envelope.channel)
+
+
+def _unknown(envelope: Envelope, error: ChannelError) -> None:
+    row = Delivery.objects.filter(pk=envelope.delivery_id, state=Sent.SENDING)
+    row.update(
+        state=Sent.UNKNOWN,
+        code=error.code[:60],
+        said=error.reason,
+        answered_at=clock.now(),
+        ask_at=clock.now() + ASK_AFTER,
+    )
+    breaker.failed(envelope.channel, error.reason, probe=envelope.probe)
+
+
+def _refused(envelope: Envelope, error: ChannelError) -> None:
+    row = Delivery.objects.filter(pk=envelope.delivery_id, state__in=OPEN)
+    if not row.update(
+        state=Sent.FAILED,
+        permanent=error.permanent,
+        code=error.code[:60],
+        said=error.reason,
+        answered_at=clock.now(),
+        ask_at=None,
+    ):
+        return
+    _give_back(envelope.channel, envelope.started_at)
+    _judge(envelope, error)
+    if error.permanent:
+        _onward(envelope.notice.pk, envelope.channel)
+    else:
+        wait = error.retry_after or backoff(envelope.attempt)
+        _to_lane(envelope.notice.pk, envelope.channel, clock.now() + (dt.timedelta(0) if error.trouble else wait))
+
+
+def _judge(envelope: Envelope, error: ChannelError) -> None:
+    """Let the breaker know: a refusal of one letter is an answer, and no failure of the channel."""
+    if error.trouble and not error.permanent:
+        breaker.refused(envelope.channel, error.trouble)
+    elif error.trouble:
+        breaker.tell(envelope.channel, error.trouble)
+    elif not error.permanent and error.retry_after is None:
+        breaker.failed(envelope.channel, error.reason, probe=envelope.probe)
+    else:
+        breaker.succeeded(envelope.channel)
+
+
+def _told(notice_id: int) -> None:
+    Notice.objects.filter(pk=notice_id).exclude(state=Told.TOLD).update(
+        state=Told.TOLD, why="", channel="", settled_at=clock.now()
+    )
+
+
+def _onward(notice_id: int, channel: str) -> None:
+    """Let the next channel have it, or say that all have failed; what was settled otherwise stays."""
+    notice = Notice.objects.get(pk=notice_id)
+    if (notice.state == Told.NOT_TOLD and notice.why != Why.UNKNOWN) or notice.channel:
+        return
+    others = notice.deliveries.filter(state__in=[Sent.SENT, Sent.DELIVERED, *OPEN])
+    if others.exists():
+        return
+    planned = OCCASIONS[Milestone(notice.milestone)].told[Audience(notice.audience)]
+    left = planned[planned.index(channel) + 1 :] if channel in planned else ()
+    if left:
+        _to_lane(notice_id, left[0], clock.now())
+    else:
+        settled = {"state": Told.NOT_TOLD, "why": Why.FAILED, "channel": "", "settled_at": clock.now()}
+        Notice.objects.filter(pk=notice_id).update(**settled)
+
+
+def _to_lane(notice_id: int, channel: str, due_at: dt.datetime) -> None:
+    settled = Q(state=Told.NOT_TOLD) & ~Q(why=Why.UNKNOWN)
+    in_hand = Notice.objects.filter(~settled, pk=notice_id, channel="")
+    in_hand.update(state=Told.WAITING, why="", settled_at=None, channel=channel, due_at=due_at)
+
+
+def _change(delivery: Delivery, state: Delivery.State, **changes: object) -> None:
+    Delivery.objects.filter(pk=delivery.pk).update(state=state, **changes)
+
+
+def _give_back(channel: str, started_at: dt.datetime) -> None:
+    if channel in SMS:
+        budgets.give_back(budgets.day_of(started_at))
+
+
+def put_back(notice_id: int) -> None:
+    """Let a notice wait again that nobody has in hand: it is told unless its channels have all refused."""
+    notice = Notice.objects.get(pk=notice_id)
+    first = OCCASIONS[Milestone(notice.milestone)].told[Audience(notice.audience)][0]
+    _to_lane(notice_id, first, clock.now())

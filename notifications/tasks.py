@@ -1,0 +1,66 @@
+"""The background work of notifications: facts come in by the outbox, what is due goes out each minute."""
+
+from frozenshop.kernel import outbox
+from notifications import digest as daily
+from notifications import dispatch, planning
+from notifications import review as reviewing
+from notifications.wechat import tasks as wechat_tasks
+
+_LIMIT = 120
+__all__ = ["wechat_tasks"]
+
+
+@outbox.consumer("notifications.order_changed", transactional=False, time_limit=_LIMIT)
+def order_changed(effect: outbox.Effect, event_id: int) -> None:
+    """Tell whom an order's new status concerns."""
+    with effect:
+        due = planning.order_changed(event_id)
+    dispatch.send(due)
+
+
+@outbox.consumer("notifications.shipment_changed", transactional=False, time_limit=_LIMIT)
+def shipment_changed(effect: outbox.Effect, shipment_id: int) -> None:
+    """Tell whom a parcel's news concerns."""
+    with effect:
+        due = planning.shipment_changed(shipment_id)
+    dispatch.send(due)
+
+
+@outbox.consumer("notifications.alert_changed", transactional=False, time_limit=_LIMIT)
+def alert_changed(effect: outbox.Effect, alert_id: int) -> None:
+    """Tell the staff of an alert."""
+    with effect:
+        due = planning.alert_changed(alert_id)
+    dispatch.send(due)
+
+
+@outbox.consumer("notifications.send_due", transactional=False, time_limit=_LIMIT)
+def send_due(effect: outbox.Effect, slot: str = "") -> None:
+    """Send what has become due: after the night, after a wait, after an outage."""
+    dispatch.send_due()
+
+
+@outbox.consumer("notifications.ask_unknown", transactional=False, time_limit=_LIMIT)
+def ask_unknown(effect: outbox.Effect, slot: str = "") -> None:
+    """Ask about letters without an answer."""
+    dispatch.ask_unknown()
+
+
+@outbox.consumer("notifications.review", transactional=False)
+def review(effect: outbox.Effect, slot: str = "") -> None:
+    """Look for what was not sent, and at the day's budget."""
+    reviewing.review()
+
+
+@outbox.consumer("notifications.digest", transactional=False)
+def digest(effect: outbox.Effect, slot: str = "") -> None:
+    """Tell the staff once a day what waits for them."""
+    with effect:
+        due = daily.plan()
+    dispatch.send(due)
+
+
+@outbox.consumer("notifications.purge", transactional=False)
+def purge(effect: outbox.Effect, slot: str = "") -> None:
+    """Delete notices that are too old to keep."""
+    reviewing.purge()
