@@ -15,7 +15,7 @@ NUMBERS = "#result_list tbody th a"
 
 
 def main() -> None:
-    """Log in as the demo's staff and take each picture. On the way one order is shipped, another gets a driver's link."""
+    """Log in as the demo's staff and take each picture. On the way it ships one order and makes a link for a driver."""
     demo = json.loads((Path(os.environ.get("VAR_DIR") or "var") / "demo.json").read_text())
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
