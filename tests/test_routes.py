@@ -17,13 +17,16 @@ from orders.tests.factories import line, make_customer, make_order
 
 PUBLIC = {"api/auth/login", "api/shop", "api/schema/", "healthz", "readyz", "^(?:api|merchant|callbacks)/"}
 CALLBACKS = {
-    "callbacks/kdniao", "callbacks/cainiao",
+    "callbacks/wechat", "callbacks/kdniao", "callbacks/cainiao",
     *(f"callbacks/{name}/<str:secret>" for name in ("cainiao", "sf", "kuaidi100")),
 }  # fmt: skip
 NEEDS_TOKEN = {"metrics"}
 DRIVERS = {"d/<any:secret>"}
-OWN = {"api/orders", "api/orders/counts", "api/orders/statuses", "api/auth/logout", "api/auth/phone"}
-BUYERS_ORDER = {f"api/orders/<any:order_no>{verb}" for verb in ("", "/refresh", "/confirm")}
+OWN = {
+    "api/orders", "api/orders/counts", "api/orders/statuses", "api/auth/logout", "api/auth/phone",
+    "api/subscriptions", "api/subscriptions/advice", "api/me/notifications",
+}  # fmt: skip
+BUYERS_ORDER = {f"api/orders/<any:order_no>{verb}" for verb in ("", "/refresh", "/confirm", "/wechat")}
 SHOPS = {
     "merchant/orders", "merchant/orders/<any:order_no>", "merchant/orders/<any:order_no>/events",
     "merchant/orders/<any:order_no>/shipments", "merchant/orders/<any:order_no>/shipments/<any:waybill_no>/void",

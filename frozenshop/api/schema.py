@@ -207,6 +207,73 @@ class Shop(Serializer):
     phone = s.CharField(allow_blank=True)
 
 
+# --- messages -------------------------------------------------------------------------------------
+
+
+class Grant(Serializer):
+    template_id = s.CharField(max_length=80)
+    result = s.CharField(
+        max_length=80, help_text="wx.requestSubscribeMessage 对该模板的结果，如 accept、reject、ban、filter"
+    )
+
+
+class Grants(Serializer):
+    grants = Grant(many=True)
+    grant_id = s.RegexField("^[A-Za-z0-9_-]{1,64}$", help_text="每次弹窗一个，重复提交只记一次")
+
+
+class Balance(Serializer):
+    template_id = s.CharField()
+    balance = s.IntegerField(min_value=0, help_text="还能发几条")
+
+
+class Balances(Serializer):
+    results = Balance(many=True)
+    ignored = s.ListField(child=s.CharField(), help_text="不是本店使用的模板")
+
+
+class MilestoneName(Serializer):
+    milestone = s.CharField()
+    label = s.CharField()  # type: ignore[assignment]
+
+
+class AdvisedTemplate(Balance):
+    title = s.CharField(allow_blank=True)
+    milestones = MilestoneName(many=True)
+
+
+class Advised(Serializer):
+    results = AdvisedTemplate(many=True)
+
+
+class OptOutsChosen(Serializer):
+    opt_outs = s.ListField(child=s.CharField(), help_text="topics 里的 topic")
+
+
+class Topic(Serializer):
+    topic = s.CharField()
+    label = s.CharField()  # type: ignore[assignment]
+
+
+class OptOuts(OptOutsChosen):
+    topics = Topic(many=True)
+
+
+class ConfirmComponent(Serializer):
+    business_type = s.CharField()
+    extra_data = s.DictField(child=s.CharField(), help_text="原样作为 wx.openBusinessView 的 extraData")
+
+
+class WaybillToken(Serializer):
+    waybill_no = s.CharField()
+    waybill_token = s.CharField()
+
+
+class WechatComponents(Serializer):
+    confirm = ConfirmComponent(allow_null=True, help_text="不是付款人，或没有可确认的货物时为空")
+    waybills = WaybillToken(many=True)
+
+
 # --- the shop's side ------------------------------------------------------------------------------
 
 

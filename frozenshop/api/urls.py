@@ -4,7 +4,19 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 
 from frozenshop.api.errors import problem_response
-from frozenshop.api.views import auth, callbacks, driver, merchant, orders, schema, shop
+from frozenshop.api.views import (
+    auth,
+    callbacks,
+    components,
+    driver,
+    me,
+    merchant,
+    orders,
+    schema,
+    shop,
+    subscriptions,
+    wechat_push,
+)
 from frozenshop.kernel.errors import NotFound
 
 
@@ -34,10 +46,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/orders/statuses", orders.OrderStatusesView.as_view()),
     path("api/orders/<any:order_no>/refresh", orders.OrderRefreshView.as_view()),
     path("api/orders/<any:order_no>/confirm", orders.OrderConfirmView.as_view()),
+    path("api/orders/<any:order_no>/wechat", components.OrderWechatView.as_view()),
     path("api/orders/<any:order_no>", orders.OrderView.as_view()),
     path("api/auth/login", auth.LoginView.as_view()),
     path("api/auth/logout", auth.LogoutView.as_view()),
     path("api/auth/phone", auth.PhoneView.as_view()),
+    path("api/me/notifications", me.NotificationsView.as_view()),
+    path("api/subscriptions", subscriptions.SubscriptionsView.as_view()),
+    path("api/subscriptions/advice", subscriptions.AdviceView.as_view()),
     path("api/shop", shop.ShopView.as_view()),
     path("api/schema/", schema.PublicSchemaView.as_view(), name="schema"),
     path("merchant/orders", merchant.OrdersView.as_view()),
@@ -46,6 +62,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("merchant/orders/<any:order_no>/shipments", merchant.OrderShipmentsView.as_view()),
     path("merchant/orders/<any:order_no>/shipments/<any:waybill_no>/void", merchant.ShipmentVoidView.as_view()),
     path("merchant/orders/<any:order_no>", merchant.OrderView.as_view()),
+    path("callbacks/wechat", wechat_push.push),
     path("callbacks/kdniao", callbacks.push, {"provider": "kdniao"}),
     path("callbacks/cainiao", callbacks.push, {"provider": "cainiao"}),
     path("callbacks/cainiao/<str:secret>", callbacks.push, {"provider": "cainiao"}),

@@ -28,8 +28,11 @@ _local = threading.local()
 class ServiceError(Exception):
     """An outside service didn't give a usable answer. `transient`: asking later may help.
 
-    `detail` and the text hold neither personal data nor secrets.
+    `sent` false: nothing reached the service, so that nothing can have taken effect. `detail` and the text hold
+    neither personal data nor secrets.
     """
+
+    sent = True
 
     def __init__(self, service: str, detail: str, *, transient: bool, status: int | None = None) -> None:
         self.service = service
@@ -41,6 +44,8 @@ class ServiceError(Exception):
 
 class _Unsent(ServiceError):
     """Nothing reached the service, so that even an unrepeatable call may be repeated."""
+
+    sent = False
 
 
 def call(

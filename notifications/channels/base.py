@@ -13,7 +13,10 @@ from django.db import models
 
 from frozenshop.kernel.scrubbing import scrub
 
-CHANNELS: Mapping[str, str] = {}
+CHANNELS: Mapping[str, str] = {
+    "wechat_subscribe": "notifications.channels.wechat_subscribe",
+    "wechat_official": "notifications.channels.wechat_official",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What the program asks of WeChat about a buyer: who they are, and their verified telephone number."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from django.conf import settings
 from frozenshop.kernel.errors import Forbidden, Invalid, RateLimited, Unavailable
 from frozenshop.kernel.http import ServiceError
 from notifications.wechat import tokens, wire
+from notifications.wechat.accounts import Account, mini_program
 from notifications.wechat.errors import INVALID_CODE, RISKY_USER, STALE_TOKEN, TOO_OFTEN, WechatError
 
 logger = structlog.get_logger(__name__)
@@ -29,7 +30,7 @@ class WechatSession:
 
 def enabled() -> bool:
     """Say whether the mini-program's keys are set."""
-    return bool(settings.WECHAT_APPID and settings.WECHAT_APP_SECRET)
+    return mini_program().configured
 
 
 def code_to_session(code: str) -> WechatSession:
@@ -62,15 +63,37 @@ def phone_number(code: str, openid: str | None = None) -> str:
     return number if country == CHINA else f"+{country}{number}"
 
 
-def authorised(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def authorised(
+    path: str, body: Mapping[str, Any], *, account: Account | None = None, timeout: float = wire.TIMEOUT
+) -> dict[str, Any]:
     """POST with the access token, renewing it once if WeChat refuses it. Raises WechatError, ServiceError."""
-    token = tokens.access_token()
+    return _with_token(lambda token: wire.post(path, body, params={"access_token": token}, timeout=timeout), account)
+
+
+def authorised_get(
+    path: str, params: Mapping[str, str] | None = None, *, account: Account | None = None
+) -> dict[str, Any]:
+    """GET with the access token, as `authorised`."""
+    return _with_token(lambda token: wire.get(path, {**(params or {}), "access_token": token}), account)
+
+
+def _with_token(call: Callable[[str], dict[str, Any]], account: Account | None) -> dict[str, Any]:
+    token = _before_the_call(lambda: tokens.access_token(account))
     try:
-        return wire.post(path, body, params={"access_token": token})
+        return call(token)
     except WechatError as error:
         if error.errcode not in STALE_TOKEN:
             raise
-    return wire.post(path, body, params={"access_token": tokens.renewed(token)})
+    return call(_before_the_call(lambda: tokens.renewed(token, account)))
+
+
+def _before_the_call(get_token: Callable[[], str]) -> str:
+    """A token that can't be had leaves no doubt about the call itself."""
+    try:
+        return get_token()
+    except ServiceError as error:
+        error.sent = False
+        raise
 
 
 def _check_code(code: str) -> None:

@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.conf import settings
+import structlog
 from django.core.cache import cache
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import caching, clock
 from notifications.wechat import wire
+from notifications.wechat.accounts import Account, mini_program
+from notifications.wechat.errors import UNREADABLE, WechatError
+
+logger = structlog.get_logger(__name__)
 
 EARLY_SECONDS = 300  # WeChat renews five minutes before the end; both tokens are good meanwhile
 LOCK_SECONDS = 15
@@ -22,72 +26,99 @@ WAIT_SECONDS = 5.0
 FORCE_AGAIN_SECONDS = 600
 
 _thread_lock = threading.Lock()
+_here: dict[str, dict[str, Any]] = {}
 
 
-def access_token() -> str:
-    """Return a token that is good for minutes. Raises WechatError, ServiceError."""
-    if found := _cached():
+def access_token(account: Account | None = None) -> str:
+    """Return a token of the account (the mini-program's) that is good for minutes. Raises WechatError, ServiceError."""
+    account = account or mini_program()
+    if found := _cached(account):
         return found
-    with _one_refresher():
-        return _cached() or _fetch()
+    with _one_refresher(account):
+        return _cached(account) or _fetch(account)
 
 
-def renewed(failed: str) -> str:
+def renewed(failed: str, account: Account | None = None) -> str:
     """Return another token than the one that WeChat refused. Raises WechatError, ServiceError.
 
     Somebody may have renewed it already. Should WeChat insist on the refused one, it is forced, which kills it
     for everybody, at most once in ten minutes.
     """
-    with _one_refresher():
-        cached = _cached()
+    account = account or mini_program()
+    with _one_refresher(account):
+        cached = _cached(account)
         if cached and cached != failed:
             return cached
-        token = _fetch()
-        if token == failed and cache.add(_key("forced"), 1, FORCE_AGAIN_SECONDS):
-            token = _fetch(force=True)
+        token = _fetch(account)
+        if token == failed and _first(_key(account, "forced"), FORCE_AGAIN_SECONDS):
+            token = _fetch(account, force=True)
         return token
 
 
-def _cached() -> str | None:
-    found: dict[str, Any] | None = cache.get(_key("token"))
+def _cached(account: Account) -> str | None:
+    """Return what this process knows, else the cache: without the cache each process asks for itself."""
+    key = _key(account, "token")
+    found: dict[str, Any] | None = caching.get_many([key]).get(key) or _here.get(key)
     if found is None or found["expires_at"] - EARLY_SECONDS < clock.now().timestamp():
         return None
     return str(found["token"])
 
 
-def _fetch(*, force: bool = False) -> str:
+def _fetch(account: Account, *, force: bool = False) -> str:
     asked = {
         "grant_type": "client_credential",
-        "appid": settings.WECHAT_APPID,
-        "secret": settings.WECHAT_APP_SECRET,
+        "appid": account.appid,
+        "secret": account.secret,
         "force_refresh": force,
     }
     found = wire.post("/cgi-bin/stable_token", asked)
-    token, seconds = str(found["access_token"]), int(found["expires_in"])
-    cache.set(_key("token"), {"token": token, "expires_at": clock.now().timestamp() + seconds}, seconds)
+    try:
+        token, seconds = str(found["access_token"]), int(found["expires_in"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise WechatError(UNREADABLE, path="/cgi-bin/stable_token") from error
+    kept = {"token": token, "expires_at": clock.now().timestamp() + seconds}
+    _here[_key(account, "token")] = kept
+    caching.put(_key(account, "token"), kept, seconds)
     return token
 
 
 @contextmanager
-def _one_refresher() -> Iterator[None]:
+def _one_refresher(account: Account) -> Iterator[None]:
     """Let one thread of one process at a time ask; waiting has an end, since asking twice does no harm."""
     with _thread_lock:
-        held = _wait_for_lock()
+        held = _wait_for_lock(_key(account, "lock"))
         try:
             yield
         finally:
             if held:
-                cache.delete(_key("lock"))
+                _release(_key(account, "lock"))
 
 
-def _wait_for_lock() -> bool:
+def _wait_for_lock(key: str) -> bool:
     deadline = time.monotonic() + WAIT_SECONDS
-    while not cache.add(_key("lock"), 1, LOCK_SECONDS):
+    while not _first(key, LOCK_SECONDS):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     return True
 
 
-def _key(name: str) -> str:
-    return f"wechat:{settings.WECHAT_APPID}:{name}"
+def _first(key: str, seconds: int) -> bool:
+    """Say whether nobody was here within so many seconds; while the cache is away, everybody is the first."""
+    try:
+        return bool(cache.add(key, 1, seconds))
+    except Exception:
+        logger.warning("wechat.cache_away", exc_info=True)
+        return True
+
+
+def _release(key: str) -> None:
+    """Let the next one in; a lock that can't be released ends by itself."""
+    try:
+        cache.delete(key)
+    except Exception:
+        logger.warning("wechat.cache_away", exc_info=True)
+
+
+def _key(account: Account, name: str) -> str:
+    return f"wechat:{account.appid}:{name}"

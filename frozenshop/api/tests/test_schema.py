@@ -20,9 +20,10 @@ def test_the_description_is_made_without_a_warning(schema):
 
 def test_every_route_of_programs_is_described(schema):
     assert sorted(path for path in schema["paths"] if path != "/api/schema/") == [
-        "/api/auth/login", "/api/auth/logout", "/api/auth/phone", "/api/orders", "/api/orders/counts",
-        "/api/orders/statuses", "/api/orders/{order_no}", "/api/orders/{order_no}/confirm",
-        "/api/orders/{order_no}/refresh", "/api/shop", "/merchant/orders", "/merchant/orders/{order_no}",
+        "/api/auth/login", "/api/auth/logout", "/api/auth/phone", "/api/me/notifications", "/api/orders",
+        "/api/orders/counts", "/api/orders/statuses", "/api/orders/{order_no}", "/api/orders/{order_no}/confirm",
+        "/api/orders/{order_no}/refresh", "/api/orders/{order_no}/wechat", "/api/shop", "/api/subscriptions",
+        "/api/subscriptions/advice", "/merchant/orders", "/merchant/orders/{order_no}",
         "/merchant/orders/{order_no}/events", "/merchant/orders/{order_no}/shipments",
         "/merchant/orders/{order_no}/shipments/{waybill_no}/events",
         "/merchant/orders/{order_no}/shipments/{waybill_no}/void",

@@ -12,6 +12,7 @@ from frozenshop.kernel import clock, throttling
 from frozenshop.kernel.client_address import client_address
 from frozenshop.kernel.errors import Invalid, RateLimited
 from notifications.wechat import client as wechat
+from notifications.wechat import official
 from orders import access
 from orders.consignee import mask_phone
 from orders.models import Customer
@@ -36,7 +37,9 @@ class LoginView(JsonView):
         wait = throttling.hit(f"login:{client_address(request._request)}", rate=LOGIN_RATE, burst=LOGIN_BURST)
         if wait is not None:
             raise RateLimited(retry_after=wait)
-        customer, _ = Customer.objects.get_or_create(openid=wechat.code_to_session(code).openid)
+        session = wechat.code_to_session(code)
+        customer, _ = Customer.objects.get_or_create(openid=session.openid)
+        official.remember_unionid(customer, session.unionid)
         login = sessions.start(customer)
         return reply(
             {

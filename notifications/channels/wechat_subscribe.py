@@ -1,0 +1,52 @@
+"""Subscribe messages of the mini-program, for buyers who allowed one."""
+
+import datetime as dt
+
+import structlog
+from django.db import DatabaseError
+
+from frozenshop.kernel import clock
+from frozenshop.kernel.http import ServiceError
+from notifications.channels.base import ChannelError, Letter, Report, Taken
+from notifications.models import Channel
+from notifications.wechat import client, consents, failures, subscribe, templates
+from notifications.wechat.errors import NOT_ALLOWED, WechatError
+
+logger = structlog.get_logger(__name__)
+
+CHANNEL = Channel.WECHAT_SUBSCRIBE
+
+
+def configured() -> bool:
+    return client.enabled()
+
+
+def send(letter: Letter, *, timeout: float = 10.0) -> Taken:
+    """Send if the ledger says that the buyer allows it. `letter.address`: the openid.
+
+    Raises ChannelError: "no_consent" without asking WeChat; 43101 empties the ledger.
+    """
+    letter = templates.fitting(letter)
+    if misfit := failures.misfit(CHANNEL, letter):
+        raise misfit
+    if not consents.balances(letter.address, [letter.template_id])[letter.template_id]:
+        raise ChannelError("没有订阅授权", code="no_consent", permanent=True)
+    asked_at = clock.now()
+    try:
+        provider_id = subscribe.send(letter.address, letter.template_id, letter.fields, letter.page, timeout=timeout)
+    except WechatError as error:
+        if error.errcode == NOT_ALLOWED:
+            consents.refused(letter.address, letter.template_id, letter.reference, asked_at)
+        raise failures.refused(CHANNEL, letter, error) from error
+    except ServiceError as error:
+        raise failures.unheard(error) from error
+    try:
+        consents.consumed(letter.address, letter.template_id, letter.reference)
+    except DatabaseError:  # it was sent all the same; 43101 will put the ledger right
+        logger.exception("wechat.consent_not_counted")
+    return Taken(provider_id)
+
+
+def ask(letter: Letter, provider_id: str, sent_at: dt.datetime) -> Report | None:
+    """WeChat can't be asked; it tells the end by itself, with `subscribe_msg_sent_event`."""
+    return None

@@ -1,0 +1,51 @@
+"""WeChat's background work: taking events in, knowing followers, comparing templates."""
+
+from django.db import transaction
+
+from frozenshop.kernel import clock, outbox
+from notifications.models import WechatEvent
+from notifications.wechat import accounts, events, official, templates, told
+
+
+@outbox.consumer("notifications.wechat_event")
+def wechat_event(event_id: int) -> None:
+    """Take in one event; one about a message that is not written down yet is looked at again a little later."""
+    event = WechatEvent.objects.filter(pk=event_id).first()
+    if event is None:
+        return
+    try:
+        with transaction.atomic():
+            events.handle(event)
+    except told.NotYet:
+        again = clock.now() + told.LOOK_AGAIN
+        outbox.enqueue("notifications.wechat_event", {"event_id": event_id}, due_at=again)
+
+
+@outbox.consumer("notifications.learn_follower", transactional=False, time_limit=60)
+def learn_follower(effect: outbox.Effect, openid: str) -> None:
+    """Find out who follows the official account."""
+    if accounts.official().configured:
+        official.learn_follower(openid)
+
+
+@outbox.consumer("notifications.learn_followers", transactional=False)
+def learn_followers(effect: outbox.Effect, slot: str = "") -> None:
+    """Find followers whose event was missed, and those who left."""
+    if not accounts.official().configured:
+        return
+    unknown = list(official.unknown_followers())
+    with effect:
+        for openid in unknown:
+            outbox.enqueue("notifications.learn_follower", {"openid": openid})
+
+
+@outbox.consumer("notifications.check_templates", transactional=False, time_limit=60)
+def check_templates(effect: outbox.Effect, slot: str = "") -> None:
+    """Compare our templates with WeChat's, so that one that is gone is seen before a buyer misses a message."""
+    templates.check_all()
+
+
+@outbox.consumer("notifications.purge_wechat_events", transactional=False)
+def purge_wechat_events(effect: outbox.Effect, slot: str = "") -> None:
+    """Delete events that are too old to keep."""
+    events.purge()
