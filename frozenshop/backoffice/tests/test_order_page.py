@@ -31,6 +31,18 @@ def test_the_page_shows_steps_history_parcels_and_both_clocks(lead):
     assert "记录时间" in shown
 
 
+def test_the_page_says_what_an_arrival_rests_on(lead):
+    shipment = make_shipment(order := make_order("paid"))
+    opinion = {"provider_eta_at": now(), "provider_eta_by": "kuaidi100"}
+    Shipment.objects.filter(pk=shipment.pk).update(
+        eta_explanation="杭州→上海 顺丰速运，214 件，近 60 天", late_probability=0.25, **opinion
+    )
+    shown = text(lead.get(page(order)))
+    assert "杭州→上海 顺丰速运，214 件，近 60 天" in shown
+    assert "误期概率 25%" in shown
+    assert "快递100预计" in shown
+
+
 def test_a_skipped_step_stays_without_an_instant(lead):
     order = make_order("paid")
     report(make_shipment(order), "delivered")
