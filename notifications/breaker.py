@@ -25,23 +25,23 @@ PROBES_BEFORE_ALERT = 3
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`clear` channels, `closed` ones, of these the ones in `trouble`; `probing`: one letter may try it."""
+    """`clear` channels, `closed` ones, of these the ones in `trouble`; `probing`: one letter may try each."""
 
     clear: frozenset[str]
     closed: frozenset[str]
     trouble: frozenset[str]
-    probing: str = ""
+    probing: frozenset[str] = frozenset()
 
 
 def lanes(*, probe: bool = False) -> Lanes:
-    """Return which channels may be used now; with `probe` one whose pause is over is ours to try."""
+    """Return which channels may be used now; with `probe` those whose pause is over are ours to try."""
     now = clock.now()
     rows = {row.channel: row for row in ChannelState.objects.exclude(open_until=None)}
     over = [row for row in rows.values() if row.open_until and row.open_until <= now] if probe else []
-    probing = next((row.channel for row in over if _won(row, now)), "")
-    closed = frozenset(rows) - {probing}
+    probing = frozenset(row.channel for row in over if _won(row, now))
+    closed = frozenset(rows) - probing
     trouble = frozenset(name for name in closed if rows[name].trouble)
-    return Lanes(frozenset(Channel.values) - closed - {probing}, closed, trouble, probing)
+    return Lanes(frozenset(Channel.values) - closed - probing, closed, trouble, probing)
 
 
 def succeeded(channel: str) -> None:

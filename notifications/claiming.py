@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from frozenshop.kernel import clock
 from notifications import budgets, quiet, situation, words
@@ -56,10 +56,12 @@ class _Decided:
     later: list[tuple[Notice, str, dt.datetime]] = field(default_factory=list)
 
 
-def claim(lanes: Lanes, *, limit: int, ids: Collection[int] | None = None) -> tuple[list[Envelope], int]:
-    """Return the letters to send now, and how many notices were looked at (0: nothing is due)."""
+def claim(
+    lanes: Lanes, *, limit: int, ids: Collection[int] | None = None, lane: str = ""
+) -> tuple[list[Envelope], int]:
+    """Return the letters to send now, of these notices or of this lane, and how many notices were looked at."""
     with transaction.atomic():
-        notices = list(_due(lanes, limit, ids))
+        notices = list(_due(lanes, 1 if lane in lanes.probing else limit, ids, lane))
         if not notices:
             return [], 0
         return _Claim(notices, lanes).make(), len(notices)
@@ -79,18 +81,15 @@ def letter(
     return Letter(address, reference, template.template_id, fields, page, title=template.title)
 
 
-def _due(lanes: Lanes, limit: int, ids: Collection[int] | None) -> Iterable[Notice]:
-    """Return due notices, oldest first: of the lanes that are clear, and those that need another way."""
+def _due(lanes: Lanes, limit: int, ids: Collection[int] | None, lane: str) -> Iterable[Notice]:
+    """Return due notices, oldest first. In a closed lane only what may need another way by now is looked at."""
     now = clock.now()
-    which = Q(channel__in=lanes.clear | lanes.trouble)
-    if lanes.closed and ids is None:
-        which |= Q(channel__in=lanes.closed, milestone__in=CANT_WAIT, occurred_at__lte=now - PATIENCE)
-    rows: QuerySet[Notice] = Notice.objects.filter(which, state=Notice.State.WAITING, due_at__lte=now)
+    rows: QuerySet[Notice] = Notice.objects.filter(state=Notice.State.WAITING, due_at__lte=now)
+    rows = rows.filter(channel=lane) if lane else rows.filter(channel__in=lanes.clear | lanes.trouble)
+    if lane in lanes.closed - lanes.trouble:
+        rows = rows.filter(milestone__in=CANT_WAIT, occurred_at__lte=now - PATIENCE)
     if ids is not None:
         rows = rows.filter(pk__in=ids)
-    if lanes.probing:
-        rows = Notice.objects.filter(channel=lanes.probing, state=Notice.State.WAITING, due_at__lte=now)
-        limit = 1
     rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     return rows.order_by("due_at", "id")[:limit]
 
@@ -205,7 +204,7 @@ class _Claim:
                 attempt=row.attempt,
                 started_at=row.started_at,
                 letter=letter(notice, self.situations[notice.pk], self.reach, channel, address, row.reference),
-                probe=channel == self.lanes.probing,
+                probe=channel in self.lanes.probing,
             )
             for row, (notice, channel, address) in zip(rows, send, strict=True)
         ]

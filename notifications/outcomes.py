@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import Q
@@ -9,6 +10,7 @@ from django.db.models import Q
 from frozenshop.kernel import clock
 from frozenshop.kernel.scrubbing import scrub
 from notifications import breaker, budgets
+from notifications.channels import base
 from notifications.channels.base import ChannelError, Fate, Report, Taken
 from notifications.claiming import ASK_AFTER, Envelope
 from notifications.models import Audience, Delivery, Milestone, Notice
@@ -104,7 +106,7 @@ def _refused(envelope: Envelope, error: ChannelError) -> None:
     if error.permanent:
         _onward(envelope.notice.pk, envelope.channel)
     else:
-        wait = error.retry_after or backoff(envelope.attempt)
+        wait = max(error.retry_after or dt.timedelta(0), backoff(envelope.attempt))
         _to_lane(envelope.notice.pk, envelope.channel, clock.now() + (dt.timedelta(0) if error.trouble else wait))
 
 
@@ -114,7 +116,7 @@ def _judge(envelope: Envelope, error: ChannelError) -> None:
         breaker.refused(envelope.channel, error.trouble)
     elif error.trouble:
         breaker.tell(envelope.channel, error.trouble)
-    elif not error.permanent and error.retry_after is None:
+    elif not error.permanent:
         breaker.failed(envelope.channel, error.reason, probe=envelope.probe)
     else:
         breaker.succeeded(envelope.channel)
@@ -137,10 +139,17 @@ def _onward(notice_id: int, channel: str) -> None:
     planned = OCCASIONS[Milestone(notice.milestone)].told[Audience(notice.audience)]
     left = planned[planned.index(channel) + 1 :] if channel in planned else ()
     if left:
-        _to_lane(notice_id, left[0], clock.now())
+        _to_lane(notice_id, _open_lane(left), clock.now())
     else:
         settled = {"state": Told.NOT_TOLD, "why": Why.FAILED, "channel": "", "settled_at": clock.now()}
         Notice.objects.filter(pk=notice_id).update(**settled)
+
+
+def _open_lane(channels: Sequence[str]) -> str:
+    """Return a lane in which the notice is looked at soon; which channel it really takes is decided there."""
+    configured, clear = base.configured_channels(), breaker.lanes().clear
+    usable = [channel for channel in channels if channel in configured] or channels
+    return next((channel for channel in usable if channel in clear), usable[0])
 
 
 def _to_lane(notice_id: int, channel: str, due_at: dt.datetime) -> None:
