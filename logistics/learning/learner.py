@@ -146,21 +146,16 @@ class Learner:
         """Fit what is true of the latest weeks, the widest groups first, and return what is left."""
         limit = CLIP * sum(map(abs, left)) / len(left)
         left = [min(max(value, -limit), limit) for value in left]
-        calm = festivals.near(date_of(as_of)) is None
         for factor, one in zip(self._lately, LATELY, strict=True):
             codes = [factor.codes[row] for row in rows]
-            weights = self._weights(rows, as_of, one.half_life)
-            if calm:
-                weights = [
-                    w * AFTER_FESTIVAL if self.keys[row].festival else w for row, w in zip(rows, weights, strict=True)
-                ]
+            weights = self._calm_weights(rows, as_of, one.half_life)
             own = factor.effects = shrunk_means(codes, left, weights, size=len(factor.names), pseudo=one.pseudo)
             left = [value - own[code] for value, code in zip(left, codes, strict=True)]
         self.model.lately = {factor.name: factor.as_effects() for factor in self._lately}
         return left
 
     def _fit_spread(self, rows: Sequence[int], left: Sequence[float], as_of: float) -> None:
-        weights = self._weights(rows, as_of, self._half_life)
+        weights = self._calm_weights(rows, as_of, self._half_life)
         off = [abs(value) for value in left]
         usual = self.model.spread = max(0.01, sum(map(mul, weights, off)) / sum(weights))
         relative = [value / usual for value in off]
@@ -222,6 +217,16 @@ class Learner:
     def _weights(self, rows: Sequence[int], as_of: float, half_life: float) -> list[float]:
         rate = math.log(2) / half_life
         return [math.exp((self.starts[row] - as_of) * rate) for row in rows]
+
+    def _calm_weights(self, rows: Sequence[int], as_of: float, half_life: float) -> list[float]:
+        """Return the weights for what is true of ordinary days, if this is one."""
+        weights = self._weights(rows, as_of, half_life)
+        if festivals.near(date_of(as_of)):
+            return weights
+        return [
+            weight * AFTER_FESTIVAL if self.keys[row].festival else weight
+            for row, weight in zip(rows, weights, strict=True)
+        ]
 
 
 def _shapes(by_group: dict[str, list[Weighted]], parents: dict[str, str]) -> dict[str, list[float]]:
