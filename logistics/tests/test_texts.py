@@ -13,7 +13,9 @@ from logistics.texts.cleaning import clean
 from logistics.texts.labels import Score, statuses
 
 FIXTURES = Path(__file__).parent / "fixtures" / "texts"
-PARTS = ("development", "held_out", "crafted", "crafted_unseen", "crafted_terse")
+CRAFTED = ("crafted", "crafted_unseen", "crafted_terse")
+MANNERS = ("manner", "manner_unseen", "manner_later")
+PARTS = ("development", "held_out", *CRAFTED, *MANNERS)
 
 
 def rows(part: str) -> list[dict[str, str]]:
@@ -38,7 +40,7 @@ def test_the_parts_are_the_ones_that_the_digest_chose():
 
 
 def test_most_reasons_are_found_too():
-    crafted = [row for part in PARTS[2:] for row in rows(part)]
+    crafted = [row for part in CRAFTED for row in rows(part)]
     right = sum(texts.read(row["carrier"], row["text"]).reason in row["reason"].split("/") for row in crafted)
     assert right >= 0.95 * len(crafted)
 
@@ -63,6 +65,48 @@ def test_most_reasons_are_found_too():
 )
 def test_negation_scope_and_order(text, status):
     assert texts.read("SF", text).status == status
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("快件到达【佛山南海甘蕉店】", "in_transit"),  # 顺丰's own station
+        ("快件到达顺丰店/站", "awaiting_pickup"),
+        ("收件员【席饰旗舰店】已收件", "picked_up"),
+        ("小哥(超区花园/张某)正在为您派送", "out_for_delivery"),
+        ("正在为您派送，您也可联系小哥将快件放置代收点", "out_for_delivery"),
+        ("包裹已由驿站保管，超时未取将退回", "awaiting_pickup"),
+        ("包裹超时未取，已退回", "returning"),
+        ("快件暂存至城南洪大花园1栋2单元3号店菜鸟驿站", "awaiting_pickup"),
+        ("快件由便利店分部进行签收扫描，快件已被签收", "delivered"),
+        ("已上门取货", "picked_up"),
+        ("货物已由【义乌网点】揽收，运单已打印", "picked_up"),
+        ("揽收任务已分配", "no_trace"),
+    ],
+)
+def test_names_offers_and_threats_are_no_events(text, status):
+    assert texts.read("SF", text).status == status
+
+
+def test_a_carrier_may_mean_something_of_its_own():
+    assert texts.read("JTSD", "出仓扫描").status == "out_for_delivery"
+    assert texts.read("ZTO", "快件到达【锦绣江南店】").status == "awaiting_pickup"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "客户签收人：北苑三栋菜鸟驿站 已签收",  # signed for by a shop: it may lie there still
+        "货物异常签收",
+        "快件已由前台代收",
+        "合作点交接给顺丰",
+        "快件离开【广州】，运往内地口岸",
+        "预计8月15日17:00前送达",
+        "您的订单待配货",
+    ],
+)
+def test_where_two_readings_are_near_nothing_is_guessed(text):
+    assert texts.read("SF", text) == texts.ABSTAINED
 
 
 @pytest.mark.parametrize(
@@ -92,7 +136,7 @@ def test_the_second_opinion_is_silent_unless_sure():
 
 def test_the_weights_are_those_of_the_committed_sentences():
     pairs = []
-    for part in ("development", "crafted", "crafted_unseen"):
+    for part in ("development", "crafted", "crafted_unseen", "manner"):
         pairs += [(clean(row["text"]), statuses(row["status"])[0]) for row in rows(part)]
     assert learned.train(pairs) == learned._stored()
 

@@ -21,8 +21,9 @@ LABELS: Mapping[str, tuple[str, ...]] = {
 
 
 def statuses(label: str) -> tuple[str, ...]:
-    """Return our statuses for a label: a Chinese one, or our own words, several divided by a slash."""
-    return LABELS.get(label) or tuple(part for part in label.split("/") if part)
+    """Return our statuses for a label: Chinese or our own words, several divided by a slash."""
+    parts = (part for part in label.split("/") if part)
+    return tuple(status for part in parts for status in LABELS.get(part, (part,)))
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from logistics.models import ShipmentStatus
-from logistics.texts.rules import ABSTAINED, Reading
+from logistics.texts.grammar import ABSTAINED, Reading
 
 WEIGHTS = Path(__file__).with_name("learned.json")
 SURE = 0.95
