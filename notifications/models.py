@@ -376,7 +376,9 @@ class WebhookMessage(models.Model):
 class ShippingReport(models.Model):
     """What WeChat is told about the shipping of one payment, so that the merchant's money is released.
 
-    `content` is what was uploaded last; `uploaded_at` grows with each upload. `wechat_state` is WeChat's order_state.
+    `payment` names it (`notifications.settlement.payments`); the reports of orders that were paid together say the same.
+    `content` is what WeChat has, `complete` whether that is all of it. `wanted` is what is being told, or what waits for
+    a person's word. `uploaded_at` is the upload_time told last, and grows. `wechat_state` is WeChat's order_state.
     """
 
     class State(models.TextChoices):
@@ -388,17 +390,21 @@ class ShippingReport(models.Model):
         NOT_NEEDED = "not_needed", "无需上报"
 
     order = models.OneToOneField(Order, models.CASCADE, related_name="shipping_report", verbose_name="订单")
+    payment = KeyField("支付单", max_length=110, blank=True)
     state = KeyField("状态", max_length=12, choices=State.choices, default=State.WAITING)
     due_at = models.DateTimeField("应报时间", null=True, blank=True)
     attempts = models.PositiveSmallIntegerField("次数", default=0)
     content = models.JSONField("已报内容", default=dict, blank=True)
     wanted = models.JSONField("待更正内容", default=dict, blank=True)
+    complete = models.BooleanField("已全部上报", default=False)
     corrections = models.PositiveSmallIntegerField("更正次数", default=0)
     uploaded_at = models.DateTimeField("上报时间", null=True, blank=True)
     code = KeyField("结果码", max_length=20, blank=True)
     said = models.CharField("微信答复", max_length=300, blank=True)
     wechat_state = models.PositiveSmallIntegerField("微信订单状态", null=True, blank=True)
+    in_complaint = models.BooleanField("投诉中", default=False)
     asked_at = models.DateTimeField("核实时间", null=True, blank=True)
+    warned_at = models.DateTimeField("催报时间", null=True, blank=True)
     confirmed_at = models.DateTimeField("提醒收货时间", null=True, blank=True)
     settles_at = models.DateTimeField("预计结算", null=True, blank=True)
     settled_at = models.DateTimeField("结算时间", null=True, blank=True)
@@ -408,6 +414,7 @@ class ShippingReport(models.Model):
         indexes = [
             models.Index(fields=["state", "due_at", "id"], name="shipping_report_due"),
             models.Index(fields=["settled_at", "state", "id"], name="shipping_report_frozen"),
+            models.Index(fields=["payment"], name="shipping_report_payment"),
         ]
 
     def __str__(self) -> str:
