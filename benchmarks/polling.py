@@ -1,6 +1,6 @@
 """How soon news is noticed by asking: our policy against fixed intervals, at equal calls. No database, no network.
 
-`python -m benchmarks.polling [--parcels 20000] [--seed 2]`. The seed on which the policy was tuned is 1.
+`python -m benchmarks.polling [--parcels 20000] [--seed 3]`. The seed on which the policy was tuned is 1; 2 was looked at, too.
 """
 
 import argparse
@@ -36,6 +36,8 @@ FLOOR_HOURS, GIVE_UP_HOURS = FLOOR / HOUR, GIVE_UP_AFTER / HOUR
 THAW_HOURS = THAW[TemperatureClass.FROZEN] / HOUR
 PROBLEMS = frozenset({S.EXCEPTION, S.DELIVERY_FAILED, S.RETURNING})
 LEARNT_DAYS, DAYS, ENOUGH, SAMPLE = 14, 14, 30, 1000
+EXCHANGE = 1.2
+"""By which power eagerness grows with calls, as seen."""
 
 
 @dataclass(slots=True)
@@ -201,7 +203,7 @@ def report(name: str, outcome: Outcome, **more: object) -> None:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--parcels", type=int, default=20_000)
-    options.add_argument("--seed", type=int, default=2)
+    options.add_argument("--seed", type=int, default=3)
     given = options.parse_args()
     seed, history = given.seed, list(parcels(given.parcels // 2, days=LEARNT_DAYS, seed=1000 + given.seed))
     learnt = learn(history)
@@ -212,14 +214,20 @@ def main() -> None:
     sample = shipped[:: max(len(shipped) // SAMPLE, 1)]
 
     def compare(name: str, known: Learnt, calls_per_day: float) -> None:
+        """Scale on the sample, and once more by what that makes of all parcels, so that the calls are nearly equal."""
         eagerness = as_eager(sample, known, calls_per_day, seed=seed)
-        report(name, simulate(shipped, ours(known, eagerness), seed=seed), eagerness=round(eagerness, 3))
+        found = simulate(shipped, ours(known, eagerness), seed=seed)
+        if abs(found.calls_per_day / calls_per_day - 1) > 0.01:
+            eagerness *= (calls_per_day / found.calls_per_day) ** EXCHANGE
+            found = simulate(shipped, ours(known, eagerness), seed=seed)
+        report(name, found, eagerness=round(eagerness, 3))
 
+    theirs: dict[str, Outcome] = {}
     for name, policy in (("every 2 h", every(2)), ("hourly pairs", in_pairs)):
-        report(name, simulate(shipped, policy, seed=seed))
-        calls_per_day = simulate(sample, policy, seed=seed).calls_per_day
-        compare(f"ours, calls as {name}", learnt, calls_per_day)
-    two_hours = simulate(sample, every(2), seed=seed).calls_per_day
+        theirs[name] = simulate(shipped, policy, seed=seed)
+        report(name, theirs[name])
+        compare(f"ours, calls as {name}", learnt, theirs[name].calls_per_day)
+    two_hours = theirs["every 2 h"].calls_per_day
     compare("ours, nothing learnt, calls as every 2 h", Learnt(), two_hours)
     compare("ours, 40 % of the calls of every 2 h", learnt, two_hours * 0.4)
     report("ours, as shipped", simulate(shipped, ours(learnt, cadence.EAGERNESS), seed=seed))
