@@ -321,15 +321,19 @@ class WechatEvent(models.Model):
 
 
 class WebhookEndpoint(models.Model):
-    """Where the shop's own system is told. Two live secrets allow rotation; both sign."""
+    """Where the shop's own system is told. Two live secrets allow rotation; both sign.
+
+    `failures` and `failing_since` count from the last message that was taken.
+    """
 
     url = models.URLField("地址", max_length=300)
     description = models.CharField("说明", max_length=100, blank=True)
     events = models.JSONField("事件", default=list, blank=True)
-    secrets_sealed = models.JSONField("密钥（密封）", default=list)
+    secrets_sealed = models.TextField("密钥（密封）", default="")
     enabled = models.BooleanField("启用", default=True)
     disabled_reason = models.CharField("停用原因", max_length=200, blank=True)
     failures = models.PositiveIntegerField("连续失败", default=0)
+    failing_since = models.DateTimeField("开始失败", null=True, blank=True)
     open_until = models.DateTimeField("熔断至", null=True, blank=True)
     created_at = models.DateTimeField("创建时间", default=timezone.now)
 
@@ -365,7 +369,7 @@ class WebhookMessage(models.Model):
         verbose_name = verbose_name_plural = "Webhook 消息"
         constraints = [models.UniqueConstraint(fields=["endpoint", "message_id"], name="webhook_message_once")]
         indexes = [
-            models.Index(fields=["state", "due_at", "id"], name="webhook_message_due"),
+            models.Index(fields=["endpoint", "state", "due_at", "id"], name="webhook_message_lane"),
             models.Index(fields=["created_at", "id"], name="webhook_message_created"),
         ]
 
