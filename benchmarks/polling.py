@@ -1,6 +1,6 @@
 """How soon news is noticed by asking: our policy against fixed intervals, at equal calls. No database, no network.
 
-`python -m benchmarks.polling [--parcels 20000] [--seed 3]`. The seed on which the policy was tuned is 1; 2 was looked at, too.
+`python -m benchmarks.polling [--parcels 20000] [--seed 3]`. The policy was tuned on seed 1, and 2 was looked at, too.
 """
 
 import argparse
