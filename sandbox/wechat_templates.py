@@ -58,7 +58,7 @@ def subscribe() -> list[Template]:
         Template("物流异常提醒", {**_ORDER, "thing2": "异常原因", "time3": "发生时间", "thing4": "温馨提示"}),
         Template("配送延误通知", {**_ORDER, **_GOODS, "thing3": "延误原因", "thing4": "预计送达"}),
         Template("取件提醒", {**_ORDER, "thing2": "取件地点", "thing3": "温馨提示"}),
-        Template("退款成功通知", {**_ORDER, **_GOODS, "amount3": "退款金额"}),
+        Template("退款成功通知", {**_ORDER, **_GOODS, "thing3": "退款说明"}),
     ]
 
 

@@ -14,12 +14,12 @@ HAN = "\u4e00-\u9fff"
 NOTHING: Mapping[str, str] = {"thing": "暂无", "phrase": "暂无", "character_string": "-"}
 """What stands for nothing, since WeChat takes no empty field."""
 
-_FIELD = re.compile(r"([a-z_]+?)\d+")
+_FIELD = re.compile(r"([a-z_]+?)[0-9]+")
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?"
 _DAY = r"(?:\d{4}年\d{1,2}月(?:\d{1,2}日)?|\d{1,2}月\d{1,2}日|\d{4}([-/.])\d{1,2}(?:\1\d{1,2})?|\d{1,2}[-/.]\d{1,2})"
-_TIME = re.compile(rf"(?:{_DAY} ?)?{_CLOCK}")
-_DATE = re.compile(rf"{_DAY}(?: ?{_CLOCK})?")
-_AMOUNT = re.compile(rf"[^0-9A-Za-z{HAN}\s]?\d{{1,10}}(?:\.\d+)?元?")
+_TIME = re.compile(rf"(?:{_DAY} ?)?{_CLOCK}", re.ASCII)
+_DATE = re.compile(rf"{_DAY}(?: ?{_CLOCK})?", re.ASCII)
+_AMOUNT = re.compile(rf"[^0-9A-Za-z{HAN}\s]?\d{{1,10}}(?:\.\d+)?元?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2600-\u27bf\u200b-\u200f\u20e3\ufe0e\ufe0f]")
 _TO = re.compile(r"\s*(?:[–—～~至]|(?<=\d) - (?=\d)|(?<=:\d\d)-(?=\d))\s*")
@@ -54,8 +54,8 @@ def check(field: str, value: str, choices: Sequence[str] = ()) -> str:
 def fit(field: str, value: str) -> str:
     """Return the value brought to the field's rule without changing what it says; what can't be is left as it is."""
     kind = kind_of(field)
-    text = " ".join(_EMOJI.sub("", _CONTROL.sub(" ", value)).split()) or NOTHING.get(kind, "")
-    return RULES[kind].fit(text) if kind in RULES else text
+    text = " ".join(_EMOJI.sub("", _CONTROL.sub(" ", value)).split())
+    return (RULES[kind].fit(text).strip() if kind in RULES else text) or NOTHING.get(kind, "")
 
 
 def kind_of(field: str) -> str:
