@@ -19,7 +19,14 @@ STYLE = (
 )
 HOW_TO = """POST /_sim/wechat/code {"openid","unionid"?}                → {"code"}
 POST /_sim/wechat/phone-code {"phone","country_code"?,"openid"?} → {"code"}
-PUT  /_sim/wechat {"ip_allowed"?,"tokens"?: "expired"|"revoked"}
+PUT  /_sim/wechat {"ip_allowed"?,"tokens"?: "expired"|"revoked","push_mode"?,"push_format"?,"push_shape"?,
+                   "daily_quota"?,"minute_quota"?,"pages"?}
+POST /_sim/wechat/popup {"openid","results": {模板编号: "accept"…},"pushed"?}  买家点订阅弹窗
+POST /_sim/wechat/refuse {"openid","template_id"}                        买家在设置里关闭
+POST /_sim/wechat/follow {"openid","unionid","following"?}               关注公众号
+POST /_sim/wechat/templates {"title","fields","official"?,"banned"?} · GET
+POST /_sim/wechat/force {"path","errcode","times"?}
+GET  /_sim/wechat/messages?openid=                                       每部手机收到的消息
 PUT  /_sim/服务 {各服务的习惯，如 kdniao 的 "plans","state_as_number","old_no_trace"}
 PUT  /_sim/shipments/运单号 {"provider"?,"carrier_code","scenario" 或 "payload","speed"?,"push"?,
                             "known_by"? [服务…],"group"?,"phone_tail"?,

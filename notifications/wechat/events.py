@@ -79,7 +79,7 @@ def receive(query: Mapping[str, Any], body: bytes) -> WechatEvent | None:
 
 def open_event(event: WechatEvent) -> dict[str, Any]:
     """Return an event's fields as they came. Raises SealBroken, Unreadable."""
-    return push_crypto.read(crypto.open_sealed(event.body_sealed, purpose=_purpose(event.key)))
+    return push_crypto.read(crypto.open_sealed(event.body_sealed, purpose=purpose_of(event.key)))
 
 
 def handle(event: WechatEvent) -> None:
@@ -173,7 +173,7 @@ def _keep(digest: str, name: str, text: str) -> WechatEvent:
         key=digest,
         defaults={
             "event": name,
-            "body_sealed": crypto.seal(text, purpose=_purpose(digest)),
+            "body_sealed": crypto.seal(text, purpose=purpose_of(digest)),
             "received_at": clock.now(),
         },
     )
@@ -188,5 +188,5 @@ def _is_event(fields: Mapping[str, Any]) -> bool:
     return fields["MsgType"] == "event" and isinstance(fields.get("Event"), str) and bool(fields["Event"])
 
 
-def _purpose(key: str) -> str:
+def purpose_of(key: str) -> str:
     return f"wechat_event:{key}"
