@@ -9,7 +9,7 @@ from operator import mul
 from logistics.learning import festivals
 from logistics.learning.effects import Factor, fit_effects, shrunk_means, weighted_median
 from logistics.learning.parcels import Parcel, date_of
-from logistics.learning.shapes import LEVELS, WIDE, Weighted, blend, shape_of
+from logistics.learning.shapes import WIDE, Weighted, blend, shape_of
 from logistics.learning.transit import COMMON, LATELY, Keys, Prediction, Transit, days_of, scale_of, slowed
 
 LEAST = 20
@@ -244,10 +244,9 @@ def _shapes(by_group: dict[str, list[Weighted]], parents: dict[str, str]) -> dic
 
 
 def _centred(sample: Sequence[Weighted]) -> list[float]:
-    """Return a sample's shape, most of its median taken away: the location has learnt from the same misses since."""
-    shape = shape_of(sample, margin=MARGIN)
-    middle = CENTRED * shape[LEVELS.index(0.5)]
-    return [value - middle for value in shape]
+    """Return a sample's shape without most of its mean: the location has learnt from the same misses since."""
+    mean = sum(weight * min(max(value, -CLIP), CLIP) for value, weight in sample) / _weight(sample)
+    return [value - CENTRED * mean for value in shape_of(sample, margin=MARGIN)]
 
 
 def _weight(sample: Sequence[Weighted]) -> float:
