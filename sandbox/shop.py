@@ -21,6 +21,7 @@ OPENING_ORDERS, CALM_AFTER_ORDERS = 4, 500
 CALM_STRETCH = 3.0
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 10.0
 MEMORY = "sandbox-shop.json"
+ASKED_AT_ONCE = 3
 AGAIN = frozenset({0, 401, 403, 409, 429})
 
 log = logging.getLogger(__name__)
@@ -96,11 +97,19 @@ class Shop:
         openid = f"oDemo{person.phone}" if theirs else credentials["buyer"]["openid"]
         archetype = cycle[number % len(cycle)]
         order = self._order(now, person, openid)
+        self._allow_messages(openid)
         self.plans.append(Plan(order, self._acts(now, archetype, order, CALM_STRETCH if calm else 1.0)))
         self.taken, self.theirs = self.taken + 1, self.theirs + theirs
         opening = self.taken < OPENING_ORDERS
         self.next_at = now + (OPENING_GAP_SECONDS if opening else CALM_GAP_SECONDS if calm else GAP_SECONDS)
         self._memorise()
+
+    def _allow_messages(self, openid: str) -> None:
+        """Two of three buyers allow what the mini-program asks after paying; the others are told by SMS."""
+        messages = self._world.wechat.messages
+        if self.taken % 3 != 1:
+            with self._world.lock:
+                messages.popup(openid, dict.fromkeys(list(messages.templates)[:ASKED_AT_ONCE], "accept"))
 
     def _order(self, now: float, person: Person, openid: str) -> dict[str, Any]:
         lines = [

@@ -1,9 +1,11 @@
 import pytest
 from django.core.cache import cache
 
+from frozenshop.kernel import outbox
+from frozenshop.kernel.models import OutboxMessage
 from notifications.models import MessageTemplate, Milestone
 from notifications.tests.wechat_sim import SIGNED, Sim, sim, template
-from notifications.wechat import templates
+from notifications.wechat import tasks, templates  # noqa: F401 - registers the consumers
 from notifications.wechat.templates import Listed, preview
 
 __all__ = ["sim"]
@@ -146,3 +148,12 @@ def test_templates_are_taken_over_from_wechat_ready_to_use(sim: Sim):
         == "{carrier}"
     )
     assert templates.adopt() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("demo", [True, False])
+def test_only_the_local_demo_takes_templates_over_by_itself(sim: Sim, settings, demo):
+    settings.LOCAL_DEMO = demo
+    outbox.enqueue("notifications.check_templates")
+    outbox.deliver(OutboxMessage.objects.get().pk)
+    assert MessageTemplate.objects.exists() is demo

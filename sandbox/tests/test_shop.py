@@ -201,3 +201,10 @@ def test_a_restart_goes_on_with_the_orders_under_way(shop, sim, tmp_path, progra
     again.tick()
     assert [call.payload.get("type") for call in program.calls[:2]] == [None, "paid"]
     assert (tmp_path / "sandbox-shop.json").stat().st_mode & 0o077 == 0
+
+
+def test_most_buyers_allow_messages_after_ordering(live, sim):
+    live(120)
+    consents = sim.world.wechat.messages.consents
+    assert {openid for openid, _ in consents} >= {"oDemoBuyer"}
+    assert sim.world.wechat.events
