@@ -10,7 +10,7 @@ from frozenshop.kernel.errors import Invalid
 from logistics.models import Carrier, Provider
 
 BASE_DATA = Path(__file__).parent / "data" / "carriers.csv"
-_CODE_FIELDS = ("kdniao_code", "kuaidi100_code", "cainiao_code", "wechat_code")
+_CODE_FIELDS = ("kdniao_code", "kuaidi100_code", "cainiao_code")
 _MAX_CANDIDATES = 8
 
 SF_CARRIERS = {"SF": "SF", "SHUNFENGLENGYUN": "SF"}
@@ -51,7 +51,8 @@ def is_manual(carrier: Carrier) -> bool:
 def load_carriers() -> tuple[int, int]:
     """Write the carrier table that comes with the program; return how many rows were created and updated.
 
-    Repeatable. What staff changed survives: the switch `enabled`, a phone number, aliases that were added.
+    Repeatable. What staff changed survives: the switch `enabled`, a phone number, aliases that were added, the
+    code that WeChat's list has.
     """
     created = updated = 0
     with BASE_DATA.open(encoding="utf-8", newline="") as file, transaction.atomic():
@@ -75,6 +76,7 @@ def _fill(carrier: Carrier, row: dict[str, str]) -> Carrier:
     carrier.needs_phone_tail = _split(row["needs_phone_tail"])
     for field in _CODE_FIELDS:
         setattr(carrier, field, row[field])
+    carrier.wechat_code = carrier.wechat_code or row["wechat_code"]
     return carrier
 
 

@@ -205,7 +205,14 @@ def _load(shipment: Shipment, order: Order, taken: Mapping[OrderLine, int], acto
     bump([order.pk])
     outbox.enqueue("logistics.subscribe", {"shipment_id": shipment.pk})
     outbox.enqueue("logistics.apply_held", {"waybill_no": shipment.waybill_no})
+    _tell_parcels(order)
     return shipment
+
+
+def _tell_parcels(order: Order) -> None:
+    """Say that a payment's parcels are others now: who paid by WeChat has the money held back until it is told."""
+    if order.transaction_id or order.out_trade_no:
+        outbox.enqueue("notifications.parcels_changed", {"order_id": order.pk})
 
 
 def _watch_the_rest(order: Order) -> None:
@@ -263,6 +270,7 @@ def _withdraw(shipment: Shipment, link: ShipmentOrder, order: Order, reason: str
         _close(shipment, reason, actor)
     _step_back(shipment, order, reason, actor)
     bump([order.pk])
+    _tell_parcels(order)
 
 
 def _close(shipment: Shipment, reason: str, actor: Actor) -> None:

@@ -31,6 +31,9 @@ EVENT_HANDLERS: Mapping[str, str] = {
     "TEMPLATESENDJOBFINISH": "notifications.wechat.told.official_message_ended",
     "subscribe": "notifications.wechat.told.followed",
     "unsubscribe": "notifications.wechat.told.unfollowed",
+    "trade_manage_remind_access_api": "notifications.settlement.told.access_wanted",
+    "trade_manage_remind_shipping": "notifications.settlement.told.shipping_wanted",
+    "trade_manage_order_settlement": "notifications.settlement.told.settlement",
 }
 """By event: which function takes it (`Handler`), inside the transaction that closes the row."""
 Handler = Callable[[dict[str, Any], WechatEvent], str]
