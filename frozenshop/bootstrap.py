@@ -42,8 +42,21 @@ def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
         "WECHAT_PUSH_TOKEN": secrets.token_hex(16),
         # 43 letters that are 32 bytes of base64 without its last sign.
         "WECHAT_PUSH_AES_KEY": base64.b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+        "WECHAT_MCHID": f"19{secrets.randbelow(10**8):08}",
         "WECHAT_OFFICIAL_APPID": "wx" + secrets.token_hex(8),
         "WECHAT_OFFICIAL_APP_SECRET": secrets.token_hex(16),
+        "ALIYUN_SMS_ACCESS_KEY_ID": "LTAI" + secrets.token_hex(10),
+        "ALIYUN_SMS_ACCESS_KEY_SECRET": secrets.token_hex(15),
+        "ALIYUN_SMS_SIGN_NAME": "冻品小店",
+        "ALIYUN_SMS_CODE_TEMPLATE": "SMS_100000001",
+        "ALIYUN_SMS_CALLBACK_SECRETS": secrets.token_hex(16),
+        "TENCENT_SMS_SECRET_ID": "AKID" + secrets.token_hex(16),
+        "TENCENT_SMS_SECRET_KEY": secrets.token_hex(16),
+        "TENCENT_SMS_SDK_APP_ID": str(secrets.randbelow(900_000) + 1_400_000_000),
+        "TENCENT_SMS_SIGN_NAME": "冻品小店",
+        "TENCENT_SMS_CODE_TEMPLATE": "1000001",
+        "TENCENT_SMS_CODE_FIELDS": "code,minutes",
+        "TENCENT_SMS_CALLBACK_SECRETS": secrets.token_hex(16),
         "METRICS_TOKEN": secrets.token_urlsafe(24),
         "LOG_LEVEL": "WARNING",  # else the addresses scroll out of sight
     }
@@ -58,6 +71,8 @@ def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
         "SF_BASE_URL": sandbox,
         "KUAIDI100_BASE_URL": sandbox,
         "WECHAT_BASE_URL": sandbox,
+        "ALIYUN_SMS_BASE_URL": sandbox,
+        "TENCENT_SMS_BASE_URL": sandbox,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -23,7 +23,12 @@ JOBS = [
     Job("review_notices", "notifications.review", "检查没有发出的通知和短信预算", every=10 * MINUTE),
     Job("digest", "notifications.digest", "发送每日汇总", at=dt.time(8, 30)),
     Job("purge_notices", "notifications.purge", "清理半年前的通知", at=dt.time(3, 50)),
+    Job("purge_sms_codes", "notifications.purge_sms_codes", "清理过期的短信验证码", at=dt.time(4, 0)),
+    Job("watch_settlement", "notifications.watch_settlement", "催报发货信息，超时前预警", every=5 * MINUTE),
+    Job("reconcile_settlement", "notifications.reconcile_settlement", "与微信核对支付单和结算", at=dt.time(5, 0)),
     Job("check_wechat_templates", "notifications.check_templates", "核对微信消息模板", every=60 * MINUTE),
     Job("learn_followers", "notifications.learn_followers", "核对公众号粉丝", at=dt.time(4, 20)),
+    Job("send_webhooks", "notifications.send_webhooks", "发送到期的 Webhook", every=MINUTE),
+    Job("purge_webhooks", "notifications.purge_webhooks", "清理 90 天前的 Webhook 消息", at=dt.time(4, 40)),
     Job("purge_wechat_events", "notifications.purge_wechat_events", "清理过期的微信推送", at=dt.time(4, 10)),
 ]

@@ -4,16 +4,20 @@ from frozenshop.kernel import outbox
 from notifications import digest as daily
 from notifications import dispatch, planning
 from notifications import review as reviewing
+from notifications.settlement import tasks as settlement_tasks
+from notifications.sms import tasks as sms_tasks
+from notifications.webhooks import tasks as webhook_tasks
 from notifications.wechat import tasks as wechat_tasks
 
 _LIMIT = 120
-__all__ = ["wechat_tasks"]
+__all__ = ["settlement_tasks", "sms_tasks", "webhook_tasks", "wechat_tasks"]
 
 
 @outbox.consumer("notifications.order_changed", transactional=False, time_limit=_LIMIT)
 def order_changed(effect: outbox.Effect, event_id: int) -> None:
     """Tell whom an order's new status concerns."""
     with effect:
+        settlement_tasks.order_changed(event_id)
         due = planning.order_changed(event_id)
     dispatch.send(due)
 

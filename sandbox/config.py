@@ -24,7 +24,17 @@ class Config:
     cainiao_callback_secret: str = ""
     wechat_push_token: str = ""
     wechat_push_aes_key: str = ""
+    wechat_mchid: str = "1900000109"
     wechat_official_appid: str = ""
     wechat_official_app_secret: str = ""
+    aliyun_sms_access_key_id: str = ""
+    aliyun_sms_access_key_secret: str = ""
+    aliyun_sms_sign_name: str = ""
+    aliyun_sms_callback_secret: str = ""
+    tencent_sms_secret_id: str = ""
+    tencent_sms_secret_key: str = ""
+    tencent_sms_sdk_app_id: str = ""
+    tencent_sms_sign_name: str = ""
+    tencent_sms_callback_secret: str = ""
     port: int = 8001
     state_dir: Path | None = None

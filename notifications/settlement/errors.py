@@ -112,8 +112,12 @@ def said_of(error: WechatError | ServiceError) -> str:
 def table() -> str:
     """Return the table for the documentation."""
     does = {
-        _D.DONE: "视为成功", _D.WAIT: "等一等再报", _D.ASK: "先查 get_order，再决定", _D.PAYER: "按微信所说的付款人重报",
-        _D.ACCOUNT: "告诉员工，隔一段时间再试", _D.STOP: "停下，告诉员工",
-    }  # fmt: skip
+        _D.DONE: "视为成功",
+        _D.WAIT: "等一等再报",
+        _D.ASK: "先查 get_order，再决定",
+        _D.PAYER: "按微信所说的付款人重报",
+        _D.ACCOUNT: "告诉员工，隔一段时间再试",
+        _D.STOP: "停下，告诉员工",
+    }
     rows = [f"| {code} | {one.reason} | {does[one.does]} | {one.way_out or '—'} |" for code, one in VERDICTS.items()]
     return "\n".join(["| errcode | 含义 | 怎样做 | 员工怎样解决 |", "|---|---|---|---|", *rows])

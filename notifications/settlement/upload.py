@@ -1,6 +1,7 @@
-"""Telling WeChat of shipping exactly once: the claim is committed before the call, and in doubt WeChat is asked first.
+"""Telling WeChat of shipping exactly once: the claim is committed before the call; in doubt WeChat is asked first.
 
-WAITING → UPLOADING → UPLOADED          no answer, or a crash: UPLOADING → UNKNOWN → (get_order) → UPLOADED or WAITING
+WAITING → UPLOADING → UPLOADED; where no answer came, or after a crash: UPLOADING → UNKNOWN → (get_order) → UPLOADED,
+or WAITING again.
 """
 
 import datetime as dt
@@ -218,11 +219,8 @@ def _learnt(step: Ask, report_id: int, found: Known) -> bool:
         used = max(found.finished - 1, 0)
         _succeeded(step, found.shipping, **facts, corrections=used, code=FOREIGN, said="微信已有另外的发货信息")
     elif step.code == str(NOT_SHIPPABLE):
-        _stop(
-            step,
-            step.code,
-            f"微信显示{known.STATES.get(found.state, '未知状态')}，不能发货：到微信公众平台“发货管理”核对",
-        )
+        state = known.STATES.get(found.state, "未知状态")
+        _stop(step, step.code, f"微信显示{state}，不能发货：到微信公众平台“发货管理”核对")
         return False
     else:
         _again(step, found, facts)

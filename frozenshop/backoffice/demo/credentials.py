@@ -72,8 +72,24 @@ def prepare() -> tuple[dict[str, Any], Customer]:
             "app_secret": settings.WECHAT_APP_SECRET,
             "push_token": settings.WECHAT_PUSH_TOKEN,
             "push_aes_key": settings.WECHAT_PUSH_AES_KEY,
+            "mchid": settings.WECHAT_MCHID,
             "official_appid": settings.WECHAT_OFFICIAL_APPID,
             "official_app_secret": settings.WECHAT_OFFICIAL_APP_SECRET,
+        },
+        "aliyun_sms": {
+            "access_key_id": settings.ALIYUN_SMS_ACCESS_KEY_ID,
+            "access_key_secret": settings.ALIYUN_SMS_ACCESS_KEY_SECRET,
+            "sign_name": settings.ALIYUN_SMS_SIGN_NAME,
+            "code_template": settings.ALIYUN_SMS_CODE_TEMPLATE,
+            "callback_secrets": settings.ALIYUN_SMS_CALLBACK_SECRETS,
+        },
+        "tencent_sms": {
+            "secret_id": settings.TENCENT_SMS_SECRET_ID,
+            "secret_key": settings.TENCENT_SMS_SECRET_KEY,
+            "sdk_app_id": settings.TENCENT_SMS_SDK_APP_ID,
+            "sign_name": settings.TENCENT_SMS_SIGN_NAME,
+            "code_template": settings.TENCENT_SMS_CODE_TEMPLATE,
+            "callback_secrets": settings.TENCENT_SMS_CALLBACK_SECRETS,
         },
     }
     write(credentials)
