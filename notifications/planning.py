@@ -18,8 +18,7 @@ from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid
 from logistics import problems
 from logistics.models import Shipment, ShipmentOrder
-from notifications import quiet, recipients, situation
-from notifications.channels import base
+from notifications import quiet, recipients, situation, webhooks
 from notifications.models import Audience, Milestone, Notice
 from notifications.occasions import BY_ORDER_STATUS, BY_STATUS, OCCASIONS, REMINDED_AFTER
 from notifications.reach import Reach
@@ -96,6 +95,7 @@ def shipment_changed(shipment_id: int) -> list[int]:
             "last_event_at": clock.isoformat(shipment.last_event_at),
             "eta": {"earliest": clock.isoformat(shipment.eta_earliest), "latest": clock.isoformat(shipment.eta_latest)},
             "voided": shipment.voided_at is not None,
+            "updated_at": shipment.updated_at.isoformat(timespec="microseconds"),
         },
     )
     return _plan_parcel(shipment.pk)
@@ -340,5 +340,4 @@ def settle_untold(notice_ids: Collection[int], why: Notice.Why) -> None:
 
 def _publish(event: Milestone, key: str, data: Mapping[str, Any]) -> None:
     """Tell the shop's own systems, inside this transaction."""
-    if find_spec("notifications.webhooks") is not None and "webhook" in base.CHANNELS:
-        import_module("notifications.webhooks").publish(event.value, key, data)
+    webhooks.publish(event.value, key, data)

@@ -17,6 +17,8 @@ from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
 from logistics.models import ProviderMessage
+from notifications.models import WebhookEndpoint
+from notifications.webhooks import endpoints
 from orders.consignee import Consignee, indexes
 from orders.models import Customer, Order
 
@@ -135,6 +137,10 @@ def _renew_session(session: BuyerSession) -> Mapping[str, str]:
     return _resealed(session, ("secret_sealed",), sessions.purpose_of(session.token_digest))
 
 
+def _renew_endpoint(endpoint: WebhookEndpoint) -> Mapping[str, str]:
+    return _resealed(endpoint, ("secrets_sealed",), endpoints.purpose(endpoint))
+
+
 def _renew_message(message: ProviderMessage) -> Mapping[str, str]:
     return _resealed(message, ("body_sealed",), messages.purpose_of(message.digest))
 
@@ -156,6 +162,7 @@ TABLES = [
     Rotated(Customer, _renew_customer, sealed=("phone_sealed",), indexes=("phone_index",)),
     Rotated(MerchantKey, _renew_merchant_key, sealed=("secret_sealed", "previous_secret_sealed"), read=("key_id",)),
     Rotated(BuyerSession, _renew_session, sealed=("secret_sealed",), read=("token_digest",)),
+    Rotated(WebhookEndpoint, _renew_endpoint, sealed=("secrets_sealed",)),
     # A message may be as large as a megabyte.
     Rotated(ProviderMessage, _renew_message, sealed=("body_sealed",), read=("digest",), batch=50),
 ]
