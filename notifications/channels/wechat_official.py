@@ -31,7 +31,8 @@ def send(letter: Letter, *, timeout: float = 10.0) -> Taken:
         )
     except WechatError as error:
         if error.errcode in (NOT_FOLLOWING, NO_OPENID):
-            official.unfollowed(letter.address)
+            with failures.noting():
+                official.unfollowed(letter.address)
         raise failures.refused(CHANNEL, letter, error) from error
     except ServiceError as error:
         raise failures.unheard(error) from error

@@ -29,24 +29,31 @@ def send(letter: Letter, *, timeout: float = 10.0) -> Taken:
     letter = templates.fitting(letter)
     if misfit := failures.misfit(CHANNEL, letter):
         raise misfit
-    if not consents.balances(letter.address, [letter.template_id])[letter.template_id]:
+    if not _allowed(letter):
         raise ChannelError("没有订阅授权", code="no_consent", permanent=True)
     asked_at = clock.now()
     try:
         provider_id = subscribe.send(letter.address, letter.template_id, letter.fields, letter.page, timeout=timeout)
     except WechatError as error:
         if error.errcode == NOT_ALLOWED:
-            consents.refused(letter.address, letter.template_id, letter.reference, asked_at)
+            with failures.noting():
+                consents.refused(letter.address, letter.template_id, letter.reference, asked_at)
         raise failures.refused(CHANNEL, letter, error) from error
     except ServiceError as error:
         raise failures.unheard(error) from error
-    try:
+    with failures.noting():
         consents.consumed(letter.address, letter.template_id, letter.reference)
-    except DatabaseError:  # it was sent all the same; 43101 will put the ledger right
-        logger.exception("wechat.consent_not_counted")
     return Taken(provider_id)
 
 
 def ask(letter: Letter, provider_id: str, sent_at: dt.datetime) -> Report | None:
     """WeChat can't be asked; it tells the end by itself, with `subscribe_msg_sent_event`."""
     return None
+
+
+def _allowed(letter: Letter) -> bool:
+    """Raises ChannelError where the ledger can't be read: nothing was sent."""
+    try:
+        return consents.balances(letter.address, [letter.template_id])[letter.template_id] > 0
+    except DatabaseError as error:
+        raise ChannelError("授权记录暂时无法读取", code="database") from error

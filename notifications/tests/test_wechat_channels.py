@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from django.db import OperationalError
 
 from frozenshop.kernel import http
 from notifications.channels import base, wechat_official, wechat_subscribe
@@ -188,6 +189,18 @@ def test_wechat_that_can_not_be_reached_leaves_no_doubt(sim: Sim, buyer, setting
     settings.WECHAT_BASE_URL = "http://127.0.0.1:1"
     error = refusal()
     assert (error.unknown, error.permanent) == (False, False)
+
+
+def test_a_database_that_is_away_hides_neither_a_refusal_nor_a_success(sim: Sim, buyer, monkeypatch):
+    def away(*args, **kwargs):
+        raise OperationalError
+
+    monkeypatch.setattr(consents, "refused", away), monkeypatch.setattr(consents, "consumed", away)
+    assert refusal().code == "43101"
+    sim.allow()
+    assert send().provider_id
+    monkeypatch.setattr(consents, "balances", away)
+    assert (refusal().code, refusal().unknown) == ("database", False)
 
 
 def test_messages_to_one_buyer_go_one_after_the_other(sim: Sim, monkeypatch):

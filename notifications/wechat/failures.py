@@ -1,8 +1,10 @@
 """What a failed call of WeChat's means for a letter: the one translation of errcodes for both kinds of messages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import structlog
+from django.db import DatabaseError
 
 from frozenshop.kernel.http import ServiceError
 from frozenshop.kernel.scrubbing import scrub
@@ -24,7 +26,8 @@ def refused(channel: str, letter: Letter, error: WechatError) -> ChannelError:
     reason, way_out = (text.replace("{subject}", named) for text in (meaning.reason, meaning.way_out))
     told = f"{reason}（{error.errcode}）" + (f"：{way_out}" if way_out else "")
     if meaning.template:
-        templates.stop(channel, letter.template_id, told)
+        with noting():
+            templates.stop(channel, letter.template_id, told)
     if error.errcode == SENSITIVE:
         logger.warning("wechat.sensitive", template_id=letter.template_id, fields=_scrubbed(letter.fields))
     return ChannelError(
@@ -34,6 +37,15 @@ def refused(channel: str, letter: Letter, error: WechatError) -> ChannelError:
         trouble=told if meaning.account else "",
         retry_after=meaning.waits,
     )
+
+
+@contextmanager
+def noting() -> Iterator[None]:
+    """What is noted beside a letter must not hide what became of it: WeChat says it again with the next one."""
+    try:
+        yield
+    except DatabaseError:
+        logger.exception("wechat.not_noted")
 
 
 def unheard(error: ServiceError) -> ChannelError:
