@@ -17,8 +17,9 @@ from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
 from logistics.models import ProviderMessage
-from notifications.models import WebhookEndpoint
+from notifications.models import WebhookEndpoint, WechatEvent
 from notifications.webhooks import endpoints
+from notifications.wechat import events
 from orders.consignee import Consignee, indexes
 from orders.models import Customer, Order
 
@@ -141,6 +142,10 @@ def _renew_endpoint(endpoint: WebhookEndpoint) -> Mapping[str, str]:
     return _resealed(endpoint, ("secrets_sealed",), endpoints.purpose(endpoint))
 
 
+def _renew_wechat_event(event: WechatEvent) -> Mapping[str, str]:
+    return _resealed(event, ("body_sealed",), events.purpose_of(event.key))
+
+
 def _renew_message(message: ProviderMessage) -> Mapping[str, str]:
     return _resealed(message, ("body_sealed",), messages.purpose_of(message.digest))
 
@@ -163,6 +168,7 @@ TABLES = [
     Rotated(MerchantKey, _renew_merchant_key, sealed=("secret_sealed", "previous_secret_sealed"), read=("key_id",)),
     Rotated(BuyerSession, _renew_session, sealed=("secret_sealed",), read=("token_digest",)),
     Rotated(WebhookEndpoint, _renew_endpoint, sealed=("secrets_sealed",)),
+    Rotated(WechatEvent, _renew_wechat_event, sealed=("body_sealed",), read=("key",)),
     # A message may be as large as a megabyte.
     Rotated(ProviderMessage, _renew_message, sealed=("body_sealed",), read=("digest",), batch=50),
 ]

@@ -13,6 +13,8 @@ from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
 from logistics.models import ProviderMessage
+from notifications.models import WechatEvent
+from notifications.wechat import events
 from orders.consignee import indexes
 from orders.models import Customer, Order
 from orders.tests.factories import make_customer, make_order
@@ -109,6 +111,15 @@ def test_a_raw_message_stays_as_it_came():
     with override_settings(**NEW):
         sealed = ProviderMessage.objects.get().body_sealed
         assert crypto.open_sealed(sealed, purpose=messages.purpose_of("d" * 64)) == "原文"
+
+
+def test_what_wechat_pushed_stays_as_it_came():
+    with override_settings(**OLD):
+        body = crypto.seal("原文", purpose=events.purpose_of("d" * 64))
+        WechatEvent.objects.create(key="d" * 64, event="x", body_sealed=body)
+    rotate()
+    with override_settings(**NEW):
+        assert crypto.open_sealed(WechatEvent.objects.get().body_sealed, purpose=events.purpose_of("d" * 64)) == "原文"
 
 
 def test_every_sealed_column_of_the_project_is_in_the_table():
