@@ -3,6 +3,7 @@
 It knows the program by the merchant API alone, and registers its parcels in the sandbox it runs in.
 """
 
+import contextlib
 import dataclasses
 import logging
 import random
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox import controls, merchant
+from sandbox import controls, merchant, wechat_payment_controls
 from sandbox.instants import isoformat, shanghai
 from sandbox.scenarios import SCENARIOS
 from sandbox.shop_stock import BUYER, BUYERS, CARRIERS, GOODS, OTHERS, PEOPLE, Archetype, Person
@@ -130,7 +131,7 @@ class Shop:
             "order_no": order_no,
             "placed_at": isoformat(now),
             "buyer_openid": openid,
-            "payment": {"out_trade_no": order_no},
+            "payment": {"mchid": self._world.config.wechat_mchid, "out_trade_no": order_no},
             "total_fen": goods_fen + freight_fen,
             "freight_fen": freight_fen,
             "consignee": person._asdict(),
@@ -188,6 +189,7 @@ class Shop:
             plan.acts.clear()
         else:
             plan.acts.pop(0)
+            self._pay(plan, act)
             self._register(plan, act)
         self._memorise()
         return True
@@ -202,6 +204,17 @@ class Shop:
             return f"/merchant/orders/{plan.order_no}/shipments", parcel | {"shipped_at": now}
         fact = {"type": act.kind, "occurred_at": now, "reference": f"{act.kind}-{plan.order_no}"}
         return f"/merchant/orders/{plan.order_no}/events", fact | act.details
+
+    def _pay(self, plan: Plan, act: Act) -> None:
+        """The buyer pays by WeChat, or gets the money back."""
+        named = {"mchid": self._world.config.wechat_mchid, "out_trade_no": plan.order_no}
+        with self._world.lock:
+            if act.kind == "paid":
+                paid = {"openid": plan.order["buyer_openid"], "paid_fen": plan.order["total_fen"]}
+                wechat_payment_controls.pay(self._world, named | paid)
+            elif act.kind == "refunded":
+                with contextlib.suppress(controls.BadControl):  # paid before the sandbox kept payments
+                    wechat_payment_controls.act(self._world, named | {"act": "refund"})
 
     def _register(self, plan: Plan, act: Act) -> None:
         """Hand the parcel to the carrier. One that will have no trace is simply not known to it."""

@@ -9,9 +9,12 @@ from typing import Any
 
 from sandbox.config import Config
 from sandbox.instants import Clock
+from sandbox.payments import PaymentBook
 from sandbox.wechat_base import TOKEN_SECONDS, Account, Manners, Platform, Refused, Routes, ok
+from sandbox.wechat_express import Express
 from sandbox.wechat_messages import Messages
 from sandbox.wechat_push import Event
+from sandbox.wechat_shipping import Shipping
 
 SERVED = ("/sns/", "/cgi-bin/", "/wxa/", "/wxaapi/")
 CODE_SECONDS = 300
@@ -44,12 +47,15 @@ class WeChat(Platform):
         self.forced = dict[str, tuple[int, int]]()
         self.events = list[Event]()
         self.messages = Messages(self)
+        self.shipping, self.express = Shipping(self, PaymentBook(config.state_dir)), Express(self)
         self.routes: Routes = {
             "/sns/jscode2session": ("GET", self._session),
             "/cgi-bin/token": ("GET", self._token),
             "/cgi-bin/stable_token": ("POST", self._stable_token),
             "/wxa/business/getuserphonenumber": ("POST", self._phone),
             **self.messages.routes(),
+            **self.shipping.routes(),
+            **self.express.routes(),
         }
 
     def mint_login(self, openid: str, unionid: str = "") -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandbox import wechat_payment_controls
 from sandbox.controls import BadControl, choice, flag, known_fields, number, set_manners, text
 from sandbox.wechat_messages import RESULTS
 from sandbox.wechat_templates import Template
@@ -122,5 +123,6 @@ CONTROLS: Mapping[tuple[str, str], Answer] = {
     ("POST", "/wechat/templates"): add_template,
     ("GET", "/wechat/templates"): templates,
     ("GET", "/wechat/messages"): messages,
+    **wechat_payment_controls.CONTROLS,
 }
 """By verb and path: who answers (world, JSON object of the body, or the query of a GET)."""

@@ -32,6 +32,7 @@ class World:
         self.calls = CallLog(clock)
         self._own: dict[type[Any], Any] = {}
         self.wechat = WeChat(config, clock, self.rng)
+        self.wechat.express.parcel = lambda waybill_no: self.shipments.get(waybill_no)
         self.dirty = False
         self._load()
 
