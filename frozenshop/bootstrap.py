@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 
 def make_secret(name: str) -> str:
@@ -71,6 +72,8 @@ def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
         "SF_BASE_URL": sandbox,
         "KUAIDI100_BASE_URL": sandbox,
         "WECHAT_BASE_URL": sandbox,
+        "WECOM_BOT_URL": f"{sandbox}/cgi-bin/webhook/send?key={secrets.token_hex(16)}",
+        "EMAIL_URL": f"filemail:///{quote(str(path.parent.resolve() / 'mail'))}",
         "ALIYUN_SMS_BASE_URL": sandbox,
         "TENCENT_SMS_BASE_URL": sandbox,
     }

@@ -307,6 +307,17 @@ TENCENT_SMS_SIGN_NAME = env.str("TENCENT_SMS_SIGN_NAME", default="")
 TENCENT_SMS_CODE_TEMPLATE = env.str("TENCENT_SMS_CODE_TEMPLATE", default="")
 TENCENT_SMS_CODE_FIELDS = env.str("TENCENT_SMS_CODE_FIELDS", default="code")
 TENCENT_SMS_CALLBACK_SECRETS = env.str("TENCENT_SMS_CALLBACK_SECRETS", default="")
+WECOM_BOT_URL = env.str("WECOM_BOT_URL", default="")
+EMAIL_URL = env.str("EMAIL_URL", default="")
+EMAIL_FROM = env.str("EMAIL_FROM", default="")
+try:
+    _email = environ.Env.email_url_config(EMAIL_URL) if EMAIL_URL else {}
+except (ImproperlyConfigured, ValueError):
+    raise ImproperlyConfigured(
+        "EMAIL_URL 无法识别，例如 smtp+ssl://账号:密码@smtp.example.com:465（@、: 等字符要写成 %40、%3A）"
+    ) from None
+globals().update({name: value for name, value in _email.items() if value is not None})
+DEFAULT_FROM_EMAIL = EMAIL_FROM or _email.get("EMAIL_HOST_USER") or "frozenshop@localhost"
 SMS_DAILY_BUDGET = env.int("SMS_DAILY_BUDGET", default=2000)
 SMS_CODES_DAILY_BUDGET = env.int("SMS_CODES_DAILY_BUDGET", default=1000)
 NOTIFY_THREADS = env.int("NOTIFY_THREADS", default=1 if EMBEDDED else 8)

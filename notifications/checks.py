@@ -53,6 +53,32 @@ def check_wechat_official(app_configs: Sequence[AppConfig] | None, **kwargs: Any
     return []
 
 
+@register
+def check_wecom_bot(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    url = settings.WECOM_BOT_URL
+    if not url:
+        return [Info("没有配置企业微信机器人，预警和每日汇总不会发到群里。", id="wecom_bot.I001")]
+    outside = settings.ALLOW_LOOPBACK_INTEGRATIONS or integrations.is_outside(url)
+    if outside and "key=" in url:
+        return []
+    hint = "照抄机器人的 Webhook 地址，例如 https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…"
+    return [Error("WECOM_BOT_URL 必须是 https，不能是本机地址，且带有 key。", hint=hint, id="wecom_bot.E001")]
+
+
+@register
+def check_email(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.EMAIL_URL:
+        return [Info("没有配置邮件服务器，员工收不到邮件。", id="email.I001")]
+    found: list[CheckMessage] = []
+    if "@" not in settings.DEFAULT_FROM_EMAIL:
+        found.append(Error("没有发件人地址。", hint="把它写入 EMAIL_FROM。", id="email.E001"))
+    in_clear = not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL)
+    if in_clear and settings.EMAIL_HOST_PASSWORD and not settings.ALLOW_LOOPBACK_INTEGRATIONS:
+        hint = "EMAIL_URL 用 smtp+ssl:// 或 smtp+tls://。"
+        found.append(Error("邮件密码会以明文发送。", hint=hint, id="email.E002"))
+    return found
+
+
 def _is_aes_key(text: str) -> bool:
     try:
         return len(text) == 43 and len(base64.b64decode(text + "=", validate=True)) == 32

@@ -36,5 +36,7 @@ class Config:
     tencent_sms_sdk_app_id: str = ""
     tencent_sms_sign_name: str = ""
     tencent_sms_callback_secret: str = ""
+    wecom_bot_key: str = ""
+    webhook_secret: str = ""
     port: int = 8001
     state_dir: Path | None = None

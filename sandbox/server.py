@@ -15,14 +15,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from sandbox import controls, page, wechat_controls
+from sandbox import controls, page, sink, wechat_controls
 from sandbox.config import Config
 from sandbox.controls import BadControl
 from sandbox.faults import ANSWER_FAULTS, Fault
 from sandbox.instants import Clock
 from sandbox.pushing import Post, Pusher, post
 from sandbox.services import SERVICES, VOICES, service_of
-from sandbox.serving import Asked
+from sandbox.serving import Answered, Asked
 from sandbox.wechat_push import EventPusher
 from sandbox.world import World
 
@@ -90,7 +90,9 @@ class Application:
         """An error 5xx means not handled; every other fault strikes after the call took effect."""
         answer = None if "http_5xx" in faults else self._answer(service, asked)
         lost = "cut" in faults or "timeout" in faults
-        status = self.world.rng.choice(HTTP_ERRORS) if answer is None else 0 if lost else 200
+        answered = answer if isinstance(answer, Answered) else Answered(200, answer)
+        given, answer = answered.status, answered.value
+        status = self.world.rng.choice(HTTP_ERRORS) if answer is None else 0 if lost else given
         with self.world.lock:
             self.world.calls.add(
                 service,
@@ -108,7 +110,8 @@ class Application:
             self._sleep(HANG_SECONDS)
         if lost:
             raise Dropped
-        response = as_json(answer)
+        response = as_json(answer, given)
+        response.headers.update(answered.headers)
         if "bad_json" in faults:
             response.set_data(response.get_data()[: len(response.get_data()) // 2])
         response.content_type = SERVICES[service].content_types.get(asked.path, response.content_type)
@@ -143,6 +146,7 @@ class Application:
             ("POST", "/faults"): lambda: controls.add_fault(world, _object(request)),
             ("GET", "/faults"): lambda: controls.faults(world),
             ("DELETE", "/faults"): lambda: controls.clear_faults(world),
+            ("GET", "/webhooks"): lambda: sink.received(world),
             ("GET", "/calls"): lambda: controls.calls(world, request.args.to_dict()),
             ("GET", "/shipments"): lambda: {
                 "shipments": [controls.show(shipment, world.clock()) for shipment in world.shipments.values()]

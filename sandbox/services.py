@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox import cainiao, kdniao, kdniao_voice, kuaidi100, kuaidi100_voice, sf, sf_voice, wechat
+from sandbox import cainiao, kdniao, kdniao_voice, kuaidi100, kuaidi100_voice, sf, sf_voice, sink, wechat
 from sandbox.pushing import Voice
 from sandbox.serving import Asked, Service
 
@@ -35,6 +35,9 @@ SERVICES: Mapping[str, Service] = {
         manners=kuaidi100.Manners,
         sample=kuaidi100.sample,
     ),
+    # Before WeChat, which has the other paths under /cgi-bin/.
+    "wecom_bot": Service(serves=lambda asked: asked.path == sink.ROBOT, answer=sink.robot),
+    "webhook": Service(serves=lambda asked: asked.path.startswith(sink.PATH), answer=sink.answer, manners=sink.Manners),
     "wechat": Service(
         serves=lambda asked: asked.path.startswith(wechat.SERVED),
         answer=lambda world, asked: world.wechat.answer(asked.method, asked.path, asked.query, asked.body),

@@ -22,8 +22,18 @@ class Asked:
 
 
 @dataclasses.dataclass(frozen=True)
+class Answered:
+    """An answer with another status than 200, or with headers."""
+
+    status: int
+    value: Any
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
 class Service:
-    """`serves` tells the service's calls from others'; `answer` returns a value for JSON, or text sent as it is.
+    """`serves` tells the service's calls from others'; `answer` returns a value for JSON, text sent as it is, or
+    Answered.
 
     `manners`: the dataclass of what can be set under `PUT /_sim/<service>`; the world keeps one (`World.own`). A
     field's metadata may hold `choices` (of a set) or `least` and `most` (of a number).

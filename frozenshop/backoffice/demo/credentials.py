@@ -13,6 +13,8 @@ from django.contrib.auth import get_user_model
 from frozenshop.backoffice.demo import seeding
 from frozenshop.kernel import merchant_keys
 from frozenshop.kernel.models import MerchantKey
+from notifications.models import WebhookEndpoint
+from notifications.webhooks import endpoints
 from orders.models import Customer
 
 KEY_NAME = "演示商城"
@@ -91,6 +93,8 @@ def prepare() -> tuple[dict[str, Any], Customer]:
             "code_template": settings.TENCENT_SMS_CODE_TEMPLATE,
             "callback_secrets": settings.TENCENT_SMS_CALLBACK_SECRETS,
         },
+        "wecom_bot": {"url": settings.WECOM_BOT_URL},
+        "webhook": _webhook(old.get("webhook")),
     }
     write(credentials)
     return credentials, customer
@@ -131,6 +135,20 @@ def _buyer(old: dict[str, str] | None) -> tuple[Customer, dict[str, str]]:
     seeding.seal_phone(customer, buyer["phone"])
     customer.save()
     return customer, buyer
+
+
+def _webhook(old: dict[str, str] | None) -> dict[str, str]:
+    """The demo shop's endpoint is the sandbox, wherever it listens today."""
+    if not settings.ALLOW_LOOPBACK_INTEGRATIONS:
+        return {}
+    url = f"http://127.0.0.1:{settings.SANDBOX_PORT}/webhooks/demo"
+    endpoint = WebhookEndpoint.objects.filter(description=KEY_NAME).first()
+    if endpoint is None:
+        return {"url": url, "secret": endpoints.add(url, description=KEY_NAME)[1]}
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(url=url)
+    if old and old["secret"] in endpoints.live_secrets(endpoint):
+        return {"url": url, "secret": old["secret"]}
+    return {"url": url, "secret": endpoints.rotate(endpoint)}
 
 
 def _merchant(old: dict[str, str] | None) -> dict[str, str]:

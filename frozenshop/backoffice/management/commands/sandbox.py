@@ -2,10 +2,12 @@
 
 import contextlib
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from frozenshop.backoffice.demo import credentials
 from frozenshop.kernel import callback_secrets
 
 
@@ -50,6 +52,8 @@ class Command(BaseCommand):
             tencent_sms_sdk_app_id=settings.TENCENT_SMS_SDK_APP_ID,
             tencent_sms_sign_name=settings.TENCENT_SMS_SIGN_NAME,
             tencent_sms_callback_secret=next(iter(callback_secrets.listed("TENCENT_SMS_CALLBACK_SECRETS")), ""),
+            wecom_bot_key=parse_qs(urlsplit(settings.WECOM_BOT_URL).query).get("key", [""])[0],
+            webhook_secret=credentials.known().get("webhook", {}).get("secret", ""),
             public_url=settings.PUBLIC_URL,
             port=settings.SANDBOX_PORT,
             state_dir=settings.VAR_DIR,
