@@ -1,10 +1,12 @@
 import datetime as dt
 import json
+import threading
 from pathlib import Path
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 import pytest
+from django.db import connections
 
 from frozenshop.kernel import outbox
 from frozenshop.kernel.models import Nonce, OutboxMessage
@@ -268,3 +270,24 @@ def test_followers_whose_event_was_missed_are_found(sim: Sim):
 
 def test_the_tasks_are_known():
     assert tasks.check_templates is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_event_pushed_to_many_processes_at_once_is_one_row_and_one_task():
+    failed = []
+
+    def take(nonce):
+        try:
+            plain(EVENTS["popup_single"], nonce)
+        except Exception as error:
+            failed.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=take, args=(f"n{number % 4}",)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert (WechatEvent.objects.count(), OutboxMessage.objects.count(), Nonce.objects.count()) == (1, 1, 4)

@@ -1,10 +1,12 @@
 import pytest
 
 from frozenshop.api.tests.client import code_of, log_in
+from frozenshop.api.views import auth
 from logistics.tests.factories import make_shipment, report
-from notifications.models import Consent, OptOut
+from notifications.models import Consent, OptOut, Unionid
 from notifications.tests.wechat_sim import SHIPPED, SIGNED, template
 from notifications.wechat import consents
+from notifications.wechat.client import WechatSession
 from orders.models import Customer
 from orders.tests.factories import make_customer, make_order
 
@@ -189,3 +191,13 @@ def test_who_sees_an_order_by_phone_gets_no_payment_numbers(db):
     seer = log_in(make_customer(phone="13812341234"))
     assert seer.get(f"/api/orders/{order.order_no}").status_code == 200
     assert components(seer, order)["confirm"] is None
+
+
+# --- who follows the official account -------------------------------------------------------------
+
+
+def test_logging_in_joins_the_buyer_with_the_follower(client, db, monkeypatch):
+    monkeypatch.setattr(auth.wechat, "code_to_session", lambda code: WechatSession("oBuyer", "oUnion"))
+    for _ in range(2):
+        assert client.post("/api/auth/login", b'{"code": "c"}', content_type="application/json").status_code == 200
+    assert Unionid.objects.get(unionid="oUnion").customer.openid == "oBuyer"
