@@ -8,7 +8,7 @@ from notifications.channels import base, wechat_official, wechat_subscribe
 from notifications.channels.base import ChannelError, Letter
 from notifications.models import MessageTemplate, OfficialFollower, Unionid
 from notifications.tests.wechat_sim import FIELDS, SIGNED, Sim, sim, template
-from notifications.wechat import consents, official, subscribe, wire
+from notifications.wechat import consents, failures, official, subscribe, wire
 from notifications.wechat.errors import SENDING
 from orders.tests.factories import make_customer
 from sandbox.controls import add_fault
@@ -170,13 +170,22 @@ def test_a_refused_token_is_renewed_and_the_message_sent_once(sim: Sim, buyer, e
     assert (len(sim.messages.received), left()) == (2, 0)
 
 
-@pytest.mark.parametrize(("kind", "unknown"), [("cut", True), ("bad_json", True), ("http_5xx", True)])
+@pytest.mark.parametrize(("kind", "unknown"), [("cut", True), ("bad_json", True)])
 def test_an_answer_that_never_came_is_unknown(sim: Sim, buyer, kind, unknown):
     sim.allow()
     subscribe.client.tokens.access_token()
     add_fault(sim.world, {"service": "wechat", "kind": kind})
     error = refusal()
     assert (error.unknown, error.permanent, left()) == (unknown, False, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "unknown"),
+    [(None, True), (500, True), (502, True), (504, True), (408, True), (503, False), (429, False)],
+)
+def test_an_http_error_is_unknown_unless_the_gateway_turned_it_away(status, unknown):
+    error = http.ServiceError("wechat", "HTTP", transient=True, status=status)
+    assert failures.unheard(error).unknown is unknown
 
 
 def test_a_token_that_can_not_be_had_leaves_no_doubt(sim: Sim, buyer):

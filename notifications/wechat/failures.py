@@ -14,6 +14,7 @@ from notifications.wechat.errors import SENDING, SENSITIVE, UNREADABLE, Meaning,
 
 logger = structlog.get_logger(__name__)
 
+TIMED_OUT, TOO_BUSY = 408, 503
 NEW_CODE = Meaning("微信返回了没有见过的错误码", "按错误码查微信文档，必要时带 rid 联系微信客服")
 
 
@@ -49,8 +50,13 @@ def noting() -> Iterator[None]:
 
 
 def unheard(error: ServiceError) -> ChannelError:
-    """Return how to go on where no usable answer came: unless nothing was sent, nobody knows whether it was taken."""
-    return ChannelError(f"微信{error.detail}", code=str(error.status or ""), unknown=error.sent)
+    """Return how to go on where no usable answer came.
+
+    Nobody knows whether the letter was taken, unless nothing was sent or the gateway itself turned it away.
+    """
+    turned_away = error.status is not None and (error.status < 500 or error.status == TOO_BUSY)
+    unknown = error.sent and (not turned_away or error.status == TIMED_OUT)
+    return ChannelError(f"微信{error.detail}", code=str(error.status or ""), unknown=unknown)
 
 
 def misfit(channel: str, letter: Letter) -> ChannelError | None:
