@@ -21,6 +21,7 @@ SECRETS = frozenset(
         "secret",
         "session_key",
         "sign",
+        "signature",
         "x-signature",
     }
 )

@@ -15,14 +15,15 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from sandbox import controls, page, sink, wechat_controls
+from sandbox import controls, page, sink, sms_controls, wechat_controls
 from sandbox.config import Config
 from sandbox.controls import BadControl
 from sandbox.faults import ANSWER_FAULTS, Fault
 from sandbox.instants import Clock
 from sandbox.pushing import Post, Pusher, post
-from sandbox.services import SERVICES, VOICES, service_of
+from sandbox.services import REPORTS, SERVICES, VOICES, service_of
 from sandbox.serving import Answered, Asked
+from sandbox.sms import ReportPusher
 from sandbox.wechat_push import EventPusher
 from sandbox.world import World
 
@@ -136,7 +137,8 @@ class Application:
             return self._shipment(request, path.removeprefix("/shipments/"))
         routes: dict[tuple[str, str], Callable[[], Any]] = {
             **{
-                key: functools.partial(_of_wechat, world, act, request) for key, act in wechat_controls.CONTROLS.items()
+                key: functools.partial(_of_phones, world, act, request)
+                for key, act in (*wechat_controls.CONTROLS.items(), *sms_controls.CONTROLS.items())
             },
             **{
                 ("PUT", f"/{name}"): functools.partial(_set_manners, world, service.manners, request)
@@ -191,7 +193,7 @@ def _set_manners(world: World, manners: type[Any], request: Request) -> dict[str
     return controls.set_manners(world.own(manners), _object(request))
 
 
-def _of_wechat(world: World, act: wechat_controls.Answer, request: Request) -> Any:
+def _of_phones(world: World, act: wechat_controls.Answer, request: Request) -> Any:
     return act(world, request.args.to_dict() if request.method == "GET" else _object(request))
 
 
@@ -236,6 +238,7 @@ class Sandbox:
         self.world = World(config, clock=clock, rng=rng)
         self.pusher = Pusher(self.world, VOICES, send)
         self.event_pusher = EventPusher(self.world, send)
+        self.report_pusher = ReportPusher(self.world, REPORTS, send)
         self.application = Application(self.world, self.pusher, sleep=sleep)
 
     def bind(self) -> BaseWSGIServer:
@@ -246,7 +249,10 @@ class Sandbox:
     def work(self) -> None:
         """One round: push what is due, keep what changed."""
         self.pusher.tick()
+        with self.world.lock:
+            self.world.wechat.shipping.tick()
         self.event_pusher.tick()
+        self.report_pusher.tick()
         self.world.save()
 
 

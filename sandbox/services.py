@@ -2,9 +2,22 @@
 
 from collections.abc import Mapping
 
-from sandbox import cainiao, kdniao, kdniao_voice, kuaidi100, kuaidi100_voice, sf, sf_voice, sink, wechat
+from sandbox import (
+    cainiao,
+    kdniao,
+    kdniao_voice,
+    kuaidi100,
+    kuaidi100_voice,
+    sf,
+    sf_voice,
+    sink,
+    sms_aliyun,
+    sms_tencent,
+    wechat,
+)
 from sandbox.pushing import Voice
 from sandbox.serving import Asked, Service
+from sandbox.sms import ReportVoice
 
 SERVICES: Mapping[str, Service] = {
     "kdniao": Service(
@@ -43,8 +56,15 @@ SERVICES: Mapping[str, Service] = {
         answer=lambda world, asked: world.wechat.answer(asked.method, asked.path, asked.query, asked.body),
         content_types={"/sns/jscode2session": "text/plain; charset=utf-8"},
     ),
+    "aliyun_sms": Service(serves=sms_aliyun.serves, answer=sms_aliyun.answer, manners=sms_aliyun.Manners),
+    "tencent_sms": Service(serves=sms_tencent.serves, answer=sms_tencent.answer, manners=sms_tencent.Manners),
 }
 VOICES: Mapping[str, Voice] = {name: service.voice for name, service in SERVICES.items() if service.voice}
+
+REPORTS: Mapping[str, ReportVoice] = {
+    "aliyun_sms": sms_aliyun.AliyunReports(),
+    "tencent_sms": sms_tencent.TencentReports(),
+}
 
 
 def service_of(asked: Asked) -> str:
