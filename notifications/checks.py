@@ -1,4 +1,4 @@
-"""System checks of the settings of WeChat."""
+"""System checks of the settings of WeChat and SMS."""
 
 import base64
 import binascii
@@ -9,7 +9,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, register
 
-from frozenshop.kernel import integrations
+from frozenshop.kernel import callback_secrets, integrations
+from notifications.sms.aliyun import SIGNATURES
 
 STATES = ("formal", "trial", "developer")
 
@@ -51,6 +52,43 @@ def check_wechat_official(app_configs: Sequence[AppConfig] | None, **kwargs: Any
     if any(given) and not all(given):
         return [Error(f"{'、'.join(keys)} 只填了一部分。", hint="都填写，或都留空。", id="wechat.E006")]
     return []
+
+
+@register
+def check_aliyun_sms(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    errors = integrations.check(
+        "ALIYUN_SMS",
+        ("ALIYUN_SMS_ACCESS_KEY_ID", "ALIYUN_SMS_ACCESS_KEY_SECRET", "ALIYUN_SMS_SIGN_NAME"),
+        without="阿里云短信没有配置，不会用它发短信。",
+        example="https://dysmsapi.aliyuncs.com",
+    )
+    if settings.ALIYUN_SMS_SIGNATURE not in SIGNATURES:
+        errors.append(Error("ALIYUN_SMS_SIGNATURE 只能是：" + "、".join(SIGNATURES), id="aliyun_sms.E005"))
+    return errors + _check_sms("ALIYUN_SMS", "ALIYUN_SMS_ACCESS_KEY_ID", "/callbacks/sms/aliyun/")
+
+
+@register
+def check_tencent_sms(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    keys = ("TENCENT_SMS_SECRET_ID", "TENCENT_SMS_SECRET_KEY", "TENCENT_SMS_SDK_APP_ID", "TENCENT_SMS_SIGN_NAME")
+    example = "https://sms.tencentcloudapi.com"
+    errors = integrations.check("TENCENT_SMS", keys, without="腾讯云短信没有配置，不会用它发短信。", example=example)
+    names = [name.strip() for name in settings.TENCENT_SMS_CODE_FIELDS.split(",")]
+    if "code" not in names or not {"code", "minutes"}.issuperset(names):
+        sentence = "TENCENT_SMS_CODE_FIELDS 只能由 code 和 minutes 组成，且要有 code。"
+        errors.append(Error(sentence, hint="例如 code 或 code,minutes", id="tencent_sms.E005"))
+    return errors + _check_sms("TENCENT_SMS", keys[0], "/callbacks/sms/tencent/")
+
+
+def _check_sms(name: str, key: str, path: str) -> list[CheckMessage]:
+    """Return what holds for both services: callback secrets, and what is off without them or a template of codes."""
+    found = callback_secrets.check(f"{name}_CALLBACK_SECRETS", prefix=name.lower())
+    if getattr(settings, key) and not getattr(settings, f"{name}_CALLBACK_SECRETS"):
+        sentence = f"没有 {name}_CALLBACK_SECRETS，不接收短信回执，不知道短信是否送达。"
+        hint = f"在短信控制台把状态报告推送到 {path}<密钥>。"
+        found.append(Info(sentence, hint=hint, id=f"{name.lower()}.I002"))
+    if getattr(settings, key) and not getattr(settings, f"{name}_CODE_TEMPLATE"):
+        found.append(Info(f"没有 {name}_CODE_TEMPLATE，不用它发送短信验证码。", id=f"{name.lower()}.I003"))
+    return found
 
 
 @register

@@ -282,9 +282,10 @@ class SmsBudget(models.Model):
 
 
 class SmsCode(models.Model):
-    """A code that proves a phone: of the phone only its blind index is kept, of the code a keyed digest."""
+    """A code that proves a phone: of phone and address only blind indexes are kept, of the code a keyed digest."""
 
     phone_index = KeyField(max_length=64)
+    address_index = KeyField(max_length=64, blank=True, default="")
     digest = KeyField(max_length=64)
     sent_at = models.DateTimeField("发送时间", default=timezone.now)
     expires_at = models.DateTimeField("有效至")
@@ -295,6 +296,7 @@ class SmsCode(models.Model):
         verbose_name = verbose_name_plural = "短信验证码"
         indexes = [
             models.Index(fields=["phone_index", "sent_at"], name="sms_code_phone"),
+            models.Index(fields=["address_index", "sent_at"], name="sms_code_address"),
             models.Index(fields=["sent_at"], name="sms_code_sent"),
         ]
 

@@ -15,10 +15,10 @@ from logistics.tests.factories import make_shipment, report
 from orders.models import Order
 from orders.tests.factories import line, make_customer, make_order
 
-PUBLIC = {"api/auth/login", "api/shop", "api/schema/", "healthz", "readyz", "^(?:api|merchant|callbacks)/"}
+PUBLIC = {"api/auth/login", "api/auth/sms-code", "api/shop", "api/schema/", "healthz", "readyz", "^(?:api|merchant|callbacks)/"}
 CALLBACKS = {
     "callbacks/wechat", "callbacks/kdniao", "callbacks/cainiao",
-    *(f"callbacks/{name}/<str:secret>" for name in ("cainiao", "sf", "kuaidi100")),
+    *(f"callbacks/{name}/<str:secret>" for name in ("cainiao", "sf", "kuaidi100", "sms/aliyun", "sms/tencent")),
 }  # fmt: skip
 NEEDS_TOKEN = {"metrics"}
 DRIVERS = {"d/<any:secret>"}

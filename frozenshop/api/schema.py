@@ -187,8 +187,21 @@ class Refreshed(Serializer):
 # --- sessions -------------------------------------------------------------------------------------
 
 
-class Code(Serializer):
-    code = s.CharField(max_length=512)
+class CodeOrPhone(Serializer):
+    """Either the code alone, or phone and SMS code together."""
+
+    code = s.CharField(max_length=512, required=False, help_text="微信给的码；或者填下面两项")
+    phone = s.CharField(required=False, help_text="中国大陆手机号")
+    sms_code = s.RegexField("^[0-9]{6}$", required=False)
+
+
+class SmsCodeWanted(Serializer):
+    phone = s.CharField(help_text="中国大陆手机号")
+
+
+class SmsCodeSent(Serializer):
+    expires_in = s.IntegerField(help_text="验证码多少秒内有效")
+    retry_after = s.IntegerField(help_text="多少秒后可以再获取")
 
 
 class Login(Serializer):

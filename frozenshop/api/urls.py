@@ -14,6 +14,7 @@ from frozenshop.api.views import (
     orders,
     schema,
     shop,
+    sms,
     subscriptions,
     wechat_push,
 )
@@ -49,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/orders/<any:order_no>/wechat", components.OrderWechatView.as_view()),
     path("api/orders/<any:order_no>", orders.OrderView.as_view()),
     path("api/auth/login", auth.LoginView.as_view()),
+    path("api/auth/sms-code", auth.SmsCodeView.as_view()),
     path("api/auth/logout", auth.LogoutView.as_view()),
     path("api/auth/phone", auth.PhoneView.as_view()),
     path("api/me/notifications", me.NotificationsView.as_view()),
@@ -68,6 +70,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("callbacks/cainiao/<str:secret>", callbacks.push, {"provider": "cainiao"}),
     path("callbacks/sf/<str:secret>", callbacks.push, {"provider": "sf"}),
     path("callbacks/kuaidi100/<str:secret>", callbacks.push, {"provider": "kuaidi100"}),
+    path("callbacks/sms/aliyun/<str:secret>", sms.report, {"service": "aliyun"}),
+    path("callbacks/sms/tencent/<str:secret>", sms.report, {"service": "tencent"}),
     path("d/<any:secret>", driver.driver_page),
     re_path(r"^(?:api|merchant|callbacks)/", unknown),
 ]

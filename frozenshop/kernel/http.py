@@ -29,16 +29,19 @@ class ServiceError(Exception):
     """An outside service didn't give a usable answer. `transient`: asking later may help.
 
     `sent` false: nothing reached the service, so that nothing can have taken effect. `detail` and the text hold
-    neither personal data nor secrets.
+    neither personal data nor secrets. `body`: what came with an HTTP error; it may hold anything.
     """
 
     sent = True
 
-    def __init__(self, service: str, detail: str, *, transient: bool, status: int | None = None) -> None:
+    def __init__(
+        self, service: str, detail: str, *, transient: bool, status: int | None = None, body: bytes = b""
+    ) -> None:
         self.service = service
         self.detail = scrub(detail)
         self.transient = transient
         self.status = status
+        self.body = body
         super().__init__(f"{service}: {self.detail}")
 
 
@@ -116,7 +119,7 @@ def _send(service: str, method: str, url: str, timeout: float, **content: Any) -
     status = response.status_code
     if status >= 300:
         transient = status >= 500 or status in TRANSIENT_STATUSES
-        raise ServiceError(service, f"HTTP {status}", transient=transient, status=status)
+        raise ServiceError(service, f"HTTP {status}", transient=transient, status=status, body=response.content)
     return response
 
 

@@ -6,7 +6,7 @@ from typing import Any
 _PHONE = re.compile(r"(?<![0-9A-Za-z.])((?:\+?86[- ]?)?1[3-9]\d)\d{4}(\d{4})(?!\d)")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]+")
 _SECRET = re.compile(
-    r"(?i)\b((?:access_?token|app_?secret|secret|sign(?:ature)?|data_?sign|api_?key|password|js_code|token)"
+    r"(?i)\b((?:access_?token|app_?secret|secret|sign(?:ature)?|data_?sign|api_?key|password|js_code|token|template_?param)"
     r"[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;}]+"
 )
 _SECRET_NAME = re.compile(r"(?i)authorization|cookie|password|secret|token|api_?key|signature|^phone$|^address$")

@@ -16,6 +16,8 @@ from frozenshop.kernel.scrubbing import scrub
 CHANNELS: Mapping[str, str] = {
     "wechat_subscribe": "notifications.channels.wechat_subscribe",
     "wechat_official": "notifications.channels.wechat_official",
+    "sms_aliyun": "notifications.channels.sms_aliyun",
+    "sms_tencent": "notifications.channels.sms_tencent",
     "wecom_bot": "notifications.channels.wecom_bot",
     "email": "notifications.channels.email",
 }

@@ -20,7 +20,8 @@ def test_the_description_is_made_without_a_warning(schema):
 
 def test_every_route_of_programs_is_described(schema):
     assert sorted(path for path in schema["paths"] if path != "/api/schema/") == [
-        "/api/auth/login", "/api/auth/logout", "/api/auth/phone", "/api/me/notifications", "/api/orders",
+        "/api/auth/login", "/api/auth/logout", "/api/auth/phone", "/api/auth/sms-code", "/api/me/notifications",
+        "/api/orders",
         "/api/orders/counts", "/api/orders/statuses", "/api/orders/{order_no}", "/api/orders/{order_no}/confirm",
         "/api/orders/{order_no}/refresh", "/api/orders/{order_no}/wechat", "/api/shop", "/api/subscriptions",
         "/api/subscriptions/advice", "/merchant/orders", "/merchant/orders/{order_no}",
