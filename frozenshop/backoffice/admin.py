@@ -11,15 +11,19 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from frozenshop.backoffice.alerts import AlertAdmin
 from frozenshop.backoffice.meanings import UnknownCodeAdmin, UnreadTextAdmin
 from frozenshop.backoffice.orders import OrderAdmin
+from frozenshop.backoffice.webhooks import WebhookEndpointAdmin, WebhookMessageAdmin
 from frozenshop.kernel import jobs
 from frozenshop.kernel.changelist import BaseAdmin, record_act
 from logistics.models import UnknownCode, UnreadText
+from notifications.models import WebhookEndpoint, WebhookMessage
 from orders.models import Alert, Order
 
 admin.site.register(Order, OrderAdmin)
 admin.site.register(Alert, AlertAdmin)
 admin.site.register(UnknownCode, UnknownCodeAdmin)
 admin.site.register(UnreadText, UnreadTextAdmin)
+admin.site.register(WebhookEndpoint, WebhookEndpointAdmin)
+admin.site.register(WebhookMessage, WebhookMessageAdmin)
 
 # These apps register their own lists when they are found; ours keep to the one rule for lists.
 admin.site.unregister((User, Group, PeriodicTask))

@@ -33,6 +33,8 @@ LEAD = (
     *(f"kernel.{verb}_calendarday" for verb in ("add", "change", "delete")),
     *("kernel.change_shopcalendar", "kernel.view_outboxmessage", "kernel.change_outboxmessage", "kernel.view_jobrun"),
     *("kernel.view_auditentry", "kernel.view_merchantkey", "kernel.add_merchantkey", "kernel.change_merchantkey"),
+    *(f"notifications.{verb}_webhookendpoint" for verb in ("view", "add", "change")),
+    *("notifications.view_webhookmessage", "notifications.change_webhookmessage"),
     *("django_celery_beat.view_periodictask", "django_celery_beat.change_periodictask"),
 )
 ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType({"查看": VIEW, "客服": SERVE, "主管": LEAD})
