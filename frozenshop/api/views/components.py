@@ -34,7 +34,9 @@ class OrderWechatView(BuyerView):
     )
     def get(self, request: Request, order_no: str) -> HttpResponse:
         access = visible.find(self.buyer, order_no)
-        return reply({"confirm": _confirm(access), "waybills": _waybills(access.order)})
+        # A waybill's token is bound to the openid that placed the order.
+        own = access.via == OrderAccess.Via.OPENID
+        return reply({"confirm": _confirm(access), "waybills": _waybills(access.order) if own else []})
 
 
 def _confirm(access: OrderAccess) -> dict[str, Any] | None:
