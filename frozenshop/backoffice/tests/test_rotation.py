@@ -13,7 +13,8 @@ from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
 from logistics.models import ProviderMessage
-from notifications.models import WechatEvent
+from notifications.models import WebhookEndpoint, WechatEvent
+from notifications.webhooks import endpoints
 from notifications.wechat import events
 from orders.consignee import indexes
 from orders.models import Customer, Order
@@ -82,6 +83,15 @@ def test_a_customer_keeps_its_phone():
         customer = Customer.objects.get()
         assert customer.open_phone() == PHONE
         assert customer.phone_index == crypto.blind_index(PHONE, purpose="phone")
+
+
+def test_both_secrets_of_a_webhook_endpoint_live_on():
+    with override_settings(**OLD):
+        endpoint, first = endpoints.add("https://shop.example.com/hooks")
+        second = endpoints.rotate(endpoint)
+    rotate()
+    with override_settings(**NEW):
+        assert endpoints.live_secrets(WebhookEndpoint.objects.get()) == [second, first]
 
 
 def test_both_secrets_of_a_merchant_key_live_on():
