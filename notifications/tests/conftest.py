@@ -5,8 +5,15 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 
+from notifications import dispatch
 from notifications.tests import fake_channel
 from notifications.tests.fake_channel import Post
+
+
+@pytest.fixture(autouse=True)
+def _awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is put off for seconds waits for the next minute: the clock of these tests stands still."""
+    monkeypatch.setattr(dispatch, "MAY_SLEEP_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -1,0 +1,108 @@
+"""A process that sends notices and kills itself between steps: `python -m notifications.tests.mortal FOLDER askable`.
+
+Its channel writes what it takes into a file, which outlives it.
+"""
+
+import datetime as dt
+import itertools
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import django
+
+COUNT = 40
+FIRST = 4
+passes: dict[str, itertools.count] = {}
+
+
+def main(folder: Path, askable: bool) -> None:
+    django.setup()
+    from django.core.management import call_command
+
+    from notifications import claiming, dispatch, outcomes, quiet
+    from notifications.channels import base
+    from notifications.channels.base import Fate, Report, Taken
+    from notifications.models import Notice
+
+    taken = folder / "taken"
+
+    def step(name: str) -> None:
+        """Die here, once for each name."""
+        if next(passes.setdefault(name, itertools.count())) != FIRST:
+            return
+        try:
+            (folder / name).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def send(letter, *, timeout=10.0):
+        step("before-call")
+        with taken.open("a") as file:
+            file.write(f"{letter.text} {letter.reference}\n")
+        step("taken")
+        return Taken(letter.reference)
+
+    def ask(letter, provider_id, sent_at):
+        if not askable:
+            return None
+        known = taken.exists() and letter.reference in taken.read_text()
+        return Report(Fate.DELIVERED if known else Fate.NEVER_TAKEN)
+
+    def stepping(module, name):
+        function = getattr(module, name)
+
+        def stepped(*args, **kwargs):
+            step(f"before-{name}")
+            result = function(*args, **kwargs)
+            step(f"after-{name}")
+            return result
+
+        setattr(module, name, stepped)
+
+    base.CHANNELS = {"wecom_bot": "fake"}
+    base.get_channel = lambda name: SimpleNamespace(configured=lambda: True, send=send, ask=ask)
+    quiet.over_at = lambda instant: instant
+    claiming.ASK_AFTER = outcomes.ASK_AFTER = dt.timedelta(seconds=1)
+    dispatch.ASK_AGAIN = dispatch.REPORT_AWAITED = dt.timedelta(seconds=1)
+    stepping(claiming, "claim")
+    stepping(outcomes, "answered")
+    stepping(outcomes, "_taken")  # its end is inside the transaction, before the commit
+    stepping(outcomes, "reported")
+    if not (folder / "ready").exists():
+        call_command("migrate", verbosity=0, skip_checks=True)
+        prepare()
+        (folder / "ready").touch()
+    while Notice.objects.filter(state="waiting").exists():
+        dispatch.send_due(5)
+        dispatch.ask_unknown()
+        time.sleep(0.1)
+
+
+def prepare() -> None:
+    from frozenshop.kernel import clock
+    from notifications.models import Notice
+
+    now = clock.now()
+    Notice.objects.bulk_create(
+        Notice(
+            audience="staff",
+            recipient="role:员工",
+            subject=f"day:{number}",
+            milestone="digest",
+            channel="wecom_bot",
+            facts={"lines": [str(number)]},
+            occurred_at=now,
+            due_at=now,
+            expires_at=now + dt.timedelta(hours=1),
+        )
+        for number in range(COUNT)
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2] == "askable")
