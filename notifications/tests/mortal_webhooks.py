@@ -1,0 +1,72 @@
+"""A process that sends webhooks and kills itself between two steps: `python -m notifications.tests.mortal_webhooks`.
+
+Arguments: a folder, and the addresses of the endpoints. It ends when every message is done.
+"""
+
+import datetime as dt
+import itertools
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import django
+
+COUNT = 40
+PASSES = 3
+
+
+def main(folder: Path, urls: list[str]) -> None:
+    django.setup()
+    from notifications.models import WebhookMessage
+    from notifications.webhooks import outcomes, posting, sending
+
+    passes: dict[str, itertools.count] = {}
+
+    def step(name: str) -> None:
+        """Die here, once for each name."""
+        if next(passes.setdefault(name, itertools.count())) < PASSES or (folder / name).exists():
+            return
+        (folder / name).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def stepping(module, name):
+        function = getattr(module, name)
+
+        def stepped(*args, **kwargs):
+            step(f"before-{name}")
+            result = function(*args, **kwargs)
+            step(f"after-{name}")
+            return result
+
+        setattr(module, name, stepped)
+
+    sending.CLAIM = sending.LEASE = dt.timedelta(seconds=1)
+    stepping(sending, "_claim_of")
+    stepping(posting, "post")
+    stepping(outcomes, "settle")
+    stepping(outcomes, "_taken")  # its end is inside the transaction, before the commit
+    if not (folder / "ready").exists():
+        prepare(urls)
+        (folder / "ready").touch()
+    while WebhookMessage.objects.exclude(state="done").exists():
+        sending.send_due(5)
+        time.sleep(0.1)
+
+
+def prepare(urls: list[str]) -> None:
+    from django.core.management import call_command
+
+    from notifications import webhooks
+    from notifications.webhooks import endpoints
+
+    call_command("migrate", verbosity=0, skip_checks=True)
+    for url in urls:
+        endpoints.add(url)
+    for number in range(COUNT):
+        webhooks.publish("alert.opened", str(number), {"alert_id": number})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
