@@ -1,4 +1,4 @@
-"""WeChat's order shipping (发货信息管理): payments wait for their shipping to be told, then for the buyer, and settle."""
+"""WeChat's (发货信息管理): a payment waits for its shipping to be told, then for the buyer, and settles."""
 
 import base64
 import dataclasses

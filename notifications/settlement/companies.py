@@ -11,8 +11,8 @@ from notifications.models import WechatCompany
 from notifications.wechat import client
 
 PATH = "/cgi-bin/express/delivery/open_msg/get_delivery_list"
-NEEDS_CONTACT = frozenset({"SF", "SHUNFENGLENGYUN", "SHUNFENGKUAIYUN"})
-"""Our carriers whose parcels WeChat looks up by the number of who sends or receives."""
+SF = "SF"
+_SF_CARRIERS = frozenset({SF, "SHUNFENGLENGYUN", "SHUNFENGKUAIYUN"})
 _KIND = re.compile(r"(?:速递|快递|速运|快运|物流|包裹|集团|股份|有限公司)+$")
 
 
@@ -27,6 +27,11 @@ def code_of(carrier: Carrier) -> str:
         return carrier.wechat_code
     same = WechatCompany.objects.filter(carrier_code=carrier.code).order_by("delivery_id").first()
     return same.delivery_id if same else ""
+
+
+def needs_contact(carrier: Carrier, code: str) -> bool:
+    """Say whether WeChat can find a parcel only by the number of who sends or receives it: 顺丰 asks for it."""
+    return code == SF or carrier.code in _SF_CARRIERS
 
 
 def download() -> int:

@@ -49,7 +49,8 @@ def for_order(order: Order) -> list[dict[str, str]]:
 
 def _token(shipment: Shipment, order: Order, openid: str) -> str:
     """Return the token, kept for some hours; a refusal is remembered too, for one."""
-    key = f"wechat:trace:{order.pk}:{shipment.pk}:{int(settings.WECHAT_FOLLOW_WAYBILL)}"
+    kind = "follow" if settings.WECHAT_FOLLOW_WAYBILL else "trace"
+    key = f"wechat:{settings.WECHAT_APPID}:{kind}:{order.pk}:{shipment.pk}"
     kept = caching.get_many([key]).get(key)
     if kept is not None:
         return str(kept)

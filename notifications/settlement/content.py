@@ -106,8 +106,8 @@ def mask_contact(phone: str) -> str:
     number = phones.main_number(phone)
     if number.startswith("+"):
         return f"{number[:4]}-****{number[-4:]}"
-    if number.startswith("0") and "-" in number:
-        return f"{number.partition('-')[0]}-****{number[-4:]}"
+    if phone.startswith("0"):
+        return f"{phone.partition('-')[0]}-****{number[-4:]}"
     return f"{number[:3]}****{number[-4:]}"
 
 
@@ -166,7 +166,7 @@ def _entry(parcel: _Parcel, code: str, goods: Mapping[str, int]) -> dict[str, An
         "express_company": code,
         "item_desc": describe(goods),
     }
-    if parcel.carrier.code in companies.NEEDS_CONTACT:
+    if companies.needs_contact(parcel.carrier, code):
         entry["contact"] = _contact(parcel.order)
     return entry
 

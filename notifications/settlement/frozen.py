@@ -4,7 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from frozenshop.kernel import clock
 from notifications.models import ShippingReport
@@ -51,6 +51,11 @@ def held(hours: int = 0) -> QuerySet[ShippingReport]:
     return rows.filter(order__paid_at__lt=clock.now() - dt.timedelta(hours=hours)) if hours else rows
 
 
+def untold() -> QuerySet[ShippingReport]:
+    """Return the reports of which WeChat doesn't have everything."""
+    return held().filter(Q(state__in=guard.UNTOLD) | Q(complete=False))
+
+
 def reason_of(state: str, code: str, due: bool, told: tuple[bool, int | None, bool]) -> Reason:
     """Return why money is held back. `told`: all was told, WeChat's own state, a complaint is open."""
     complete, wechat_state, in_complaint = told
@@ -78,11 +83,12 @@ def reason_for(report: ShippingReport) -> Reason:
 
 def by_reason(hours: int = 0) -> list[Held]:
     """Return the money held back by reason, what needs a person first; counted by the database in one go."""
-    rows = held(hours).values_list("state", "code", "due_at__isnull", "complete", "wechat_state", "in_complaint")
+    rows = held(hours).annotate(due=Q(due_at__isnull=False))
+    rows_by = rows.values_list("state", "code", "due", "complete", "wechat_state", "in_complaint")
     sums: dict[Reason, list[int]] = defaultdict(lambda: [0, 0])
-    counted = rows.annotate(orders=Count("pk"), fen=Sum("order__total_fen")).order_by()
-    for state, code, no_due, complete, wechat_state, in_complaint, orders, fen in counted:
-        one = sums[reason_of(state, code, not no_due, (complete, wechat_state, in_complaint))]
+    counted = rows_by.annotate(orders=Count("pk"), fen=Sum("order__total_fen")).order_by()
+    for state, code, due, complete, wechat_state, in_complaint, orders, fen in counted:
+        one = sums[reason_of(state, code, bool(due), (complete, wechat_state, in_complaint))]
         one[0], one[1] = one[0] + orders, one[1] + (fen or 0)
     return [Held(reason, *sums[reason]) for reason in REASONS if reason in sums]
 

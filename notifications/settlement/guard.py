@@ -27,7 +27,6 @@ OVERDUE = dt.timedelta(minutes=3)
 BATCH = 500
 ACCOUNT = "settlement:account"
 ACCESS = "settlement:access"
-_MANAGED = "wechat:trade_managed"
 _DAY_SECONDS = 86_400
 _PATH = "/wxa/sec/order/is_trade_managed"
 
@@ -37,15 +36,20 @@ def is_managed() -> bool:
 
     Asked once a day: WeChat takes programs in without asking.
     """
-    known = caching.get_many([_MANAGED]).get(_MANAGED)
+    known = caching.get_many([_managed_key()]).get(_managed_key())
     return bool(known) if known is not None else ask_managed()
 
 
 def ask_managed() -> bool:
     """Ask WeChat, and remember for a day. Raises WechatError, ServiceError."""
     managed = client.authorised(_PATH, {"appid": settings.WECHAT_APPID}).get("is_trade_managed") is True
-    caching.put(_MANAGED, int(managed), _DAY_SECONDS)
+    caching.put(_managed_key(), int(managed), _DAY_SECONDS)
     return managed
+
+
+def forget_managed() -> None:
+    """Ask anew the next time."""
+    caching.put(_managed_key(), None, 1)
 
 
 def follow(order_id: int) -> None:
@@ -135,6 +139,10 @@ def _look(report: ShippingReport, looks: list[dt.datetime], *, at_once: bool) ->
         wake(report.pk, max(at, now), key=f"report:{report.pk}:{at.timestamp():.6f}")
     if at_once:
         wake(report.pk)
+
+
+def _managed_key() -> str:
+    return f"wechat:{settings.WECHAT_APPID}:trade_managed"
 
 
 def _standing(report: ShippingReport) -> str:

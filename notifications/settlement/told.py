@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from frozenshop.kernel import caching, clock
+from frozenshop.kernel import clock
 from notifications.models import ShippingReport, WechatEvent
 from notifications.settlement import guard, known, payments
 from notifications.settlement.known import instant
@@ -15,7 +15,7 @@ _NOT_OURS = "不是本系统的支付单"
 
 def access_wanted(fields: dict[str, Any], event: WechatEvent) -> str:
     """WeChat asks that shipping be told through its interface: whether we must is asked anew."""
-    caching.put("wechat:trade_managed", None, 1)
+    guard.forget_managed()
     alerting.open_alert(
         AlertKind.SETTLEMENT,
         subject=guard.ACCESS,

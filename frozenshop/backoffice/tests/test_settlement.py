@@ -1,0 +1,89 @@
+"""The page of the money that WeChat holds back, and what a person may tell WeChat from it."""
+
+import datetime as dt
+
+import pytest
+
+from frozenshop.backoffice.tests.pages import messages, text
+from logistics import shipping
+from logistics.tests.factories import STAFF
+from notifications.tests.conftest import frozen
+from notifications.tests.settling import Shop, report, state
+from notifications.tests.wechat_sim import sim
+
+assert frozen
+assert sim
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/settlement/"
+
+
+@pytest.fixture
+def shop(sim, frozen) -> Shop:
+    return Shop(sim, frozen)
+
+
+@pytest.fixture
+def changed(shop):
+    """An order whose waybill was replaced after WeChat was told."""
+    order = shop.pay()
+    shipment = shop.ship(order)
+    shop.later()
+    replacement = (shipment.carrier, "SF0000000000077")
+    shipping.void(shipment, order=order, reason="填错", actor=STAFF, replacement=replacement)
+    shop.later()
+    return order
+
+
+def test_held_money_stands_by_reason_with_its_sum(shop, viewer):
+    shop.ship(number=1)
+    shop.pay(2)
+    shop.work()
+    shown = text(viewer.get(PAGE))
+    assert "未结算 ¥200.00，2 个订单" in shown
+    assert "还没有发货" in shown
+    assert "待上报" in shown
+    assert "没有未结算的订单" in text(viewer.get(PAGE, {"hours": "48"}))
+
+
+def test_what_waits_longer_than_wechat_waits_is_on_the_index_page(shop, login):
+    shop.pay()
+    shop.work()
+    shop.frozen.shift(dt.timedelta(hours=49))
+    tile = next(one for one in login("查看").get("/admin/").context["tiles"] if one.label == "货款冻结")
+    assert (tile.count, tile.url) == (1, f"{PAGE}?hours=48")
+
+
+def test_a_correction_is_seen_before_it_is_told(shop, changed, lead):
+    page = f"{PAGE}{report(changed).pk}/"
+    shown = text(lead.get(page))
+    assert "顺丰速运 SF0000000000077" in shown
+    assert 'value="correct"' in shown
+    lead.post(page, {"act": "correct"})
+    shop.work()
+    assert (state(changed), shop.payment().finished) == (("uploaded", ""), 2)
+    assert 'value="correct"' not in text(lead.get(page))
+
+
+def test_a_correction_pressed_twice_is_one(shop, changed, lead):
+    page = f"{PAGE}{report(changed).pk}/"
+    lead.post(page, {"act": "correct"})
+    assert "用完" in messages(lead.post(page, {"act": "correct"}, follow=True))
+    shop.work()
+    assert shop.uploads() == 2
+
+
+def test_only_the_lead_may_tell_wechat_otherwise(shop, changed, service):
+    page = f"{PAGE}{report(changed).pk}/"
+    assert 'value="correct"' not in text(service.get(page))
+    assert service.post(page, {"act": "correct"}).status_code == 403
+
+
+@pytest.mark.parametrize("act", ["", "nonsense"])
+def test_nonsense_is_not_found(changed, lead, act):
+    assert lead.post(f"{PAGE}{report(changed).pk}/", {"act": act}).status_code == 404
+    assert lead.get(f"{PAGE}{2**70}/").status_code == 404
+    assert "未结算" in text(lead.get(PAGE, {"hours": "x"}))
+
+
+def test_who_may_not_see_it_does_not(login):
+    assert login().get(PAGE).status_code == 403
