@@ -10,12 +10,30 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from frozenshop.backoffice.alerts import AlertAdmin
 from frozenshop.backoffice.meanings import UnknownCodeAdmin, UnreadTextAdmin
+from frozenshop.backoffice.notifications_channels import (
+    ChannelStateAdmin,
+    ConsentAdmin,
+    SmsBudgetAdmin,
+    StaffContactAdmin,
+)
+from frozenshop.backoffice.notifications_notices import DeliveryAdmin, NoticeAdmin
+from frozenshop.backoffice.notifications_templates import MessageTemplateAdmin
 from frozenshop.backoffice.orders import OrderAdmin
 from frozenshop.backoffice.webhooks import WebhookEndpointAdmin, WebhookMessageAdmin
 from frozenshop.kernel import jobs
 from frozenshop.kernel.changelist import BaseAdmin, record_act
 from logistics.models import UnknownCode, UnreadText
-from notifications.models import WebhookEndpoint, WebhookMessage
+from notifications.models import (
+    ChannelState,
+    Consent,
+    Delivery,
+    MessageTemplate,
+    Notice,
+    SmsBudget,
+    StaffContact,
+    WebhookEndpoint,
+    WebhookMessage,
+)
 from orders.models import Alert, Order
 
 admin.site.register(Order, OrderAdmin)
@@ -24,6 +42,13 @@ admin.site.register(UnknownCode, UnknownCodeAdmin)
 admin.site.register(UnreadText, UnreadTextAdmin)
 admin.site.register(WebhookEndpoint, WebhookEndpointAdmin)
 admin.site.register(WebhookMessage, WebhookMessageAdmin)
+admin.site.register(Notice, NoticeAdmin)
+admin.site.register(Delivery, DeliveryAdmin)
+admin.site.register(MessageTemplate, MessageTemplateAdmin)
+admin.site.register(Consent, ConsentAdmin)
+admin.site.register(SmsBudget, SmsBudgetAdmin)
+admin.site.register(ChannelState, ChannelStateAdmin)
+admin.site.register(StaffContact, StaffContactAdmin)
 
 # These apps register their own lists when they are found; ours keep to the one rule for lists.
 admin.site.unregister((User, Group, PeriodicTask))

@@ -78,7 +78,7 @@ def _date(text: str) -> dt.date | None:
         return None
 
 
-class _Choice(admin.SimpleListFilter):
+class ChoiceFilter(admin.SimpleListFilter):
     """A filter whose nonsense values filter nothing."""
 
     def has_output(self) -> bool:
@@ -89,7 +89,7 @@ class _Choice(admin.SimpleListFilter):
         return value if value in {str(key) for key, _ in self.lookup_choices} else ""
 
 
-class WorklistFilter(_Choice):
+class WorklistFilter(ChoiceFilter):
     title, parameter_name = "工作清单", "todo"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -99,7 +99,7 @@ class WorklistFilter(_Choice):
         return WORKLISTS[key].orders(queryset) if (key := self.chosen()) else queryset
 
 
-class CarrierFilter(_Choice):
+class CarrierFilter(ChoiceFilter):
     title, parameter_name = "承运商", "carrier"
     template = "backoffice/select_filter.html"
 
@@ -128,7 +128,7 @@ def _having(orders: QuerySet[Order], rows: QuerySet[Any]) -> QuerySet[Order]:
     )
 
 
-class AlertKindFilter(_Choice):
+class AlertKindFilter(ChoiceFilter):
     title, parameter_name = "预警", "alert"
     template = "backoffice/select_filter.html"
 
@@ -139,7 +139,7 @@ class AlertKindFilter(_Choice):
         return with_open_alert(kind)(queryset) if (kind := self.chosen()) else queryset
 
 
-class CategoryFilter(_Choice):
+class CategoryFilter(ChoiceFilter):
     title, parameter_name = "商品类目", "category"
     template = "backoffice/select_filter.html"
 
@@ -153,7 +153,7 @@ class CategoryFilter(_Choice):
         return _having(queryset, held)
 
 
-class AlertStateFilter(_Choice):
+class AlertStateFilter(ChoiceFilter):
     """Open alerts unless something else is asked for."""
 
     title, parameter_name = "处理状态", "state"
@@ -181,7 +181,7 @@ class AlertStateFilter(_Choice):
             )
 
 
-class IncidentFilter(_Choice):
+class IncidentFilter(ChoiceFilter):
     """Members of an incident are worked on there: they stand in the queue only if they are asked for, or searched."""
 
     title, parameter_name = "属于事件", "incident"
@@ -203,7 +203,7 @@ class IncidentFilter(_Choice):
         yield from others
 
 
-class SeverityFilter(_Choice):
+class SeverityFilter(ChoiceFilter):
     title, parameter_name = "级别", "severity"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -213,7 +213,7 @@ class SeverityFilter(_Choice):
         return queryset.filter(severity=severity) if (severity := self.chosen()) else queryset
 
 
-class ActsFilter(_Choice):
+class ActsFilter(ChoiceFilter):
     title, parameter_name = "谁处理", "acts"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -223,7 +223,7 @@ class ActsFilter(_Choice):
         return queryset.filter(kind__in=kinds_of(acts)) if (acts := self.chosen()) else queryset
 
 
-class QueueKindFilter(_Choice):
+class QueueKindFilter(ChoiceFilter):
     title, parameter_name = "类型", "kind"
     template = "backoffice/select_filter.html"
 
@@ -234,7 +234,7 @@ class QueueKindFilter(_Choice):
         return queryset.filter(kind=kind) if (kind := self.chosen()) else queryset
 
 
-class OwnerFilter(_Choice):
+class OwnerFilter(ChoiceFilter):
     title, parameter_name = "负责人", "owner"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-from frozenshop.backoffice import order_actions, parcel_actions, wording
+from frozenshop.backoffice import notifications_rows, order_actions, parcel_actions, wording
 from frozenshop.backoffice.models import OrderNote
 from frozenshop.backoffice.order_rows import alerts_about, is_about
 from frozenshop.kernel.clock import now, shanghai
@@ -114,6 +114,7 @@ def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, A
         "offered": order_actions.offered(order, user, shipped=bool(links)),
         "carriers": Carrier.objects.filter(enabled=True).order_by("name").values_list("code", "name"),
         "report_steps": parcel_actions.STEPS,
+        "told": notifications_rows.of_order(order) if user.has_perm(notifications_rows.VIEW) else None,  # type: ignore[union-attr]
         "page_mark": uuid4().hex,
         "now_local": f"{shanghai(now()):%Y-%m-%dT%H:%M}",
     }

@@ -16,21 +16,27 @@ VIEWED = (
         "logistics.unreadtext",
     ),
     *("kernel.calendarday", "kernel.shopcalendar"),
+    *(f"notifications.{model}" for model in ("notice", "delivery", "messagetemplate", "smsbudget", "channelstate")),
+    "notifications.shippingreport",
 )
 VIEW = tuple(f"{name.replace('.', '.view_')}" for name in VIEWED)
 SERVE = (
     *VIEW,
     *("orders.add_order", "orders.change_order", "orders.unmask_order", "orders.change_alert"),
-    "logistics.change_shipment",
+    *("logistics.change_shipment", "notifications.change_notice", "notifications.view_consent"),
 )
 LEAD = (
     *SERVE,
+    "notifications.change_shippingreport",
     *("orders.export_order", "orders.view_customer"),
     *(f"orders.{verb}_{model}" for verb in ("add", "change") for model in ("product", "productcategory")),
     *("logistics.add_carrier", "logistics.change_carrier", "logistics.change_providerstate"),
     *("logistics.change_unknowncode", "logistics.add_unreadtext", "logistics.change_unreadtext"),
     *("logistics.view_providercall", "logistics.view_providermessage"),
     *(f"kernel.{verb}_calendarday" for verb in ("add", "change", "delete")),
+    *(f"notifications.{verb}_messagetemplate" for verb in ("add", "change", "delete")),
+    *(f"notifications.{verb}_staffcontact" for verb in ("view", "add", "change", "delete")),
+    "notifications.change_channelstate",
     *("kernel.change_shopcalendar", "kernel.view_outboxmessage", "kernel.change_outboxmessage", "kernel.view_jobrun"),
     *("kernel.view_auditentry", "kernel.view_merchantkey", "kernel.add_merchantkey", "kernel.change_merchantkey"),
     *(f"notifications.{verb}_webhookendpoint" for verb in ("view", "add", "change")),

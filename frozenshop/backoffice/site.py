@@ -19,10 +19,16 @@ class StaffSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from frozenshop.backoffice.batch import batch_view
         from frozenshop.backoffice.costs import costs_view
+        from frozenshop.backoffice.notifications_people import messages_view, person_view
+        from frozenshop.backoffice.settlement import report_view, settlement_view
 
         own = [
             path("batch/", self.admin_view(batch_view), name="batch"),
             path("costs/", self.admin_view(costs_view), name="costs"),
+            path("settlement/", self.admin_view(settlement_view), name="settlement"),
+            path("settlement/<int:report_id>/", self.admin_view(report_view), name="settlement_report"),
+            path("messages/", self.admin_view(messages_view), name="messages"),
+            path("messages/person/<str:recipient>/", self.admin_view(person_view), name="messages_person"),
         ]
         return [*own, *super().get_urls()]
 

@@ -1,0 +1,87 @@
+"""Filters of the lists of notices and deliveries. What has no index of its own is looked for in the last days."""
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from frozenshop.backoffice.filters import ChoiceFilter
+from frozenshop.kernel import clock
+from notifications.models import Audience, Channel, Delivery, Notice
+from notifications.occasions import OCCASIONS
+
+RECENT = dt.timedelta(days=7)
+"""How far back a list is narrowed by what has no index of its own."""
+State, Why = Notice.State, Notice.Why
+
+
+def recent(field: str) -> dict[str, dt.datetime]:
+    return {f"{field}__gte": clock.now() - RECENT}
+
+
+class FateFilter(ChoiceFilter):
+    """What became of a notice. Those that wait are few; all others are looked for in the last days."""
+
+    title, parameter_name = "结果（近 7 天）", "fate"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        told = [(State.WAITING.value, "待发送（全部）"), (State.TOLD.value, "已告知"), ("untold", "未告知")]
+        return told + [(why.value, f"· {why.label}") for why in Why]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Notice]) -> QuerySet[Notice]:
+        chosen = self.chosen()
+        if not chosen:
+            return queryset
+        if chosen == State.WAITING:
+            return queryset.filter(state=chosen)
+        within = queryset.filter(**recent("created_at"))
+        if chosen == State.TOLD:
+            return within.filter(state=chosen)
+        untold = within.filter(state=State.NOT_TOLD)
+        return untold if chosen == "untold" else untold.filter(why=chosen)
+
+
+class MilestoneFilter(ChoiceFilter):
+    title, parameter_name = "内容（近 7 天）", "what"
+    template = "backoffice/select_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(one.value, one.label) for one in OCCASIONS if Audience.SHOP not in OCCASIONS[one].told]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Notice]) -> QuerySet[Notice]:
+        chosen = self.chosen()
+        return queryset.filter(milestone=chosen, **recent("created_at")) if chosen else queryset
+
+
+class AudienceFilter(ChoiceFilter):
+    title, parameter_name = "对象（近 7 天）", "whom"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(one.value, one.label) for one in Audience if one != Audience.SHOP]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Notice]) -> QuerySet[Notice]:
+        chosen = self.chosen()
+        return queryset.filter(audience=chosen, **recent("created_at")) if chosen else queryset
+
+
+class DeliveryStateFilter(ChoiceFilter):
+    title, parameter_name = "状态（近 7 天）", "sent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Delivery.State.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        chosen = self.chosen()
+        return queryset.filter(state=chosen, **recent("started_at")) if chosen else queryset
+
+
+class DeliveryChannelFilter(ChoiceFilter):
+    title, parameter_name = "渠道（近 7 天）", "by"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [choice for choice in Channel.choices if choice[0] != Channel.WEBHOOK]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        chosen = self.chosen()
+        return queryset.filter(channel=chosen, **recent("started_at")) if chosen else queryset
