@@ -57,7 +57,13 @@ SERVICES: Mapping[str, Service] = {
         content_types={"/sns/jscode2session": "text/plain; charset=utf-8"},
     ),
     "aliyun_sms": Service(serves=sms_aliyun.serves, answer=sms_aliyun.answer, manners=sms_aliyun.Manners),
-    "tencent_sms": Service(serves=sms_tencent.serves, answer=sms_tencent.answer, manners=sms_tencent.Manners),
+    "tencent_sms": Service(
+        serves=sms_tencent.serves,
+        answer=sms_tencent.answer,
+        manners=sms_tencent.Manners,
+        # Without a charset: its SDK looks for errors in no other answers.
+        content_types={"/": "application/json"},
+    ),
 }
 VOICES: Mapping[str, Voice] = {name: service.voice for name, service in SERVICES.items() if service.voice}
 

@@ -13,7 +13,7 @@ from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
 from logistics.models import ProviderMessage
-from notifications.models import WebhookEndpoint, WechatEvent
+from notifications.models import SmsCode, WebhookEndpoint, WechatEvent
 from notifications.webhooks import endpoints
 from notifications.wechat import events
 from orders.consignee import indexes
@@ -133,11 +133,12 @@ def test_what_wechat_pushed_stays_as_it_came():
 
 
 def test_every_sealed_column_of_the_project_is_in_the_table():
+    """But for codes by SMS: they live two days, are looked for under all keys, and hold no phone to index anew."""
     columns = {
         (model, field.name)
         for model in apps.get_models()
         for field in model._meta.get_fields()
-        if field.name.endswith(("_sealed", "_index"))
+        if field.name.endswith(("_sealed", "_index")) and model is not SmsCode
     }
     rotated = {(table.model, name) for table in rotation.TABLES for name in (*table.sealed, *table.indexes)}
     assert columns == rotated
