@@ -49,7 +49,8 @@ def render(world: World, pusher: Pusher) -> str:
         '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
         f"<title>沙箱</title><style>{STYLE}</style><h1>沙箱：外部服务的替身</h1>"
         f"<p>现在 {wall_clock(world.clock())}（北京时间），共 {len(world.shipments)} 个运单。"
-        "没有登记的运单一律答“暂无轨迹”。页面每 5 秒刷新。</p>"
+        "没有登记的运单一律答“暂无轨迹”。页面每 5 秒刷新。"
+        '<a href="/_sim/phones">手机、员工群和商家系统收到的消息</a></p>'
         f"<details><summary>怎样控制</summary><pre>{escape(HOW_TO)}</pre></details>{''.join(parts)}</html>"
     )
 

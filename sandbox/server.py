@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from sandbox import controls, page, sink, sms_controls, wechat_controls
+from sandbox import controls, page, phones, sink, sms_controls, wechat_controls
 from sandbox.config import Config
 from sandbox.controls import BadControl
 from sandbox.faults import ANSWER_FAULTS, Fault
@@ -154,8 +154,9 @@ class Application:
                 "shipments": [controls.show(shipment, world.clock()) for shipment in world.shipments.values()]
             },
         }
-        if (method, path) == ("GET", ""):
-            return Response(page.render(world, self.pusher), content_type="text/html; charset=utf-8")
+        pages = {"": lambda: page.render(world, self.pusher), "/phones": lambda: phones.render(world)}
+        if method == "GET" and path in pages:
+            return Response(pages[path](), content_type="text/html; charset=utf-8")
         if (method, path) in routes:
             return as_json(routes[method, path]())
         if any(known == path for _, known in routes):
