@@ -1,20 +1,18 @@
 """What WeChat's own components in the mini-program need about an order."""
 
-import importlib.util
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.utils.module_loading import import_string
 from rest_framework.request import Request
 
 from frozenshop.api import schema, visible
 from frozenshop.api.describing import ORDER_NO, described
 from frozenshop.api.replies import reply
 from frozenshop.api.views.base import BuyerView
+from notifications.settlement import components as tokens
 from orders.models import Order, OrderAccess, OrderStatus
 
-COMPONENTS = "notifications.settlement.components"
 CONFIRMABLE = (OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
 
 
@@ -57,7 +55,4 @@ def _payment(order: Order) -> dict[str, str]:
 
 def _waybills(order: Order) -> list[dict[str, str]]:
     """Return the tokens of the logistics component; none where it is switched off."""
-    if importlib.util.find_spec(COMPONENTS) is None:
-        return []
-    found: list[dict[str, str]] = import_string(f"{COMPONENTS}.for_order")(order)
-    return found
+    return tokens.for_order(order)
