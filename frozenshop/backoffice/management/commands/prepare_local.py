@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from frozenshop.backoffice.demo import credentials
+from frozenshop.backoffice.demo import credentials, sms
 from frozenshop.backoffice.management.commands.seed_demo import refuse_real_shop
 from orders.models import Order
 
@@ -28,6 +28,7 @@ class Command(BaseCommand):
         else:
             call_command("seed_demo", orders=DEMO_ORDERS)
             made = credentials.known()
+        sms.make_templates()
         self._show(made)
 
     def _show(self, made: dict[str, Any]) -> None:
