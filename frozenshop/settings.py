@@ -323,7 +323,7 @@ SMS_CODES_DAILY_BUDGET = env.int("SMS_CODES_DAILY_BUDGET", default=1000)
 NOTIFY_THREADS = env.int("NOTIFY_THREADS", default=1 if EMBEDDED else 8)
 ALLOW_LOOPBACK_INTEGRATIONS = env.bool("ALLOW_LOOPBACK_INTEGRATIONS", default=DEBUG)
 
-HEALTH_CHECKS = ["logistics.health.providers"]
+HEALTH_CHECKS = ["logistics.health.providers", "notifications.webhooks.health.failing"]
 METRIC_COLLECTORS = ["orders.alert_metrics.AlertCollector", "logistics.metrics.ProviderCollector"]
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS_NETWORKS = env.list("METRICS_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])

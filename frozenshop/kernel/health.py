@@ -34,6 +34,7 @@ RUNBOOKS = {
     "dead_messages": "dead-messages",
     "beat": "beat",
     "provider": "provider",
+    "webhook": "webhook",
     "sandbox": "demo",
     "demo_orders": "demo",
     "demo_file": "demo",

@@ -6,7 +6,7 @@ from frozenshop.kernel import clock, crypto
 from frozenshop.kernel.errors import Invalid, NotPossible
 from notifications import webhooks
 from notifications.models import WebhookEndpoint, WebhookMessage
-from notifications.webhooks import endpoints
+from notifications.webhooks import endpoints, health
 from orders.models import Alert
 
 pytestmark = pytest.mark.django_db
@@ -101,3 +101,17 @@ def test_switching_on_forgets_the_failures_and_ends_the_alert(frozen):
     now = state(endpoint)
     assert (now.enabled, now.failures, now.failing_since, now.disabled_reason) == (True, 0, None, "")
     assert Alert.objects.get().resolved_at
+
+
+def test_doctor_names_an_endpoint_that_has_failed_for_long(frozen):
+    endpoint, _ = add(description="商城")
+    WebhookEndpoint.objects.update(failing_since=clock.now())
+    assert list(health.failing()) == []
+    frozen.shift(3600)
+    (finding,) = health.failing()
+    assert (finding.sentence, finding.page) == (
+        "Webhook 地址 商城 自 11-22 12:00 起连续失败",
+        "docs/runbooks/webhook.md",
+    )
+    endpoints.switch_off(endpoint, "停用", alert=False)
+    assert list(health.failing()) == []

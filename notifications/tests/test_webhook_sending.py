@@ -12,7 +12,7 @@ from frozenshop.kernel.models import AuditEntry, Lease, OutboxMessage
 from notifications import webhooks
 from notifications.models import WebhookEndpoint, WebhookMessage
 from notifications.tests.receiver import receiving
-from notifications.webhooks import endpoints, outcomes, posting, retrying, sending, signing
+from notifications.webhooks import endpoints, outcomes, posting, retrying, sending, signing, tasks
 from notifications.webhooks.posting import Answer
 from orders.models import Alert
 
@@ -285,9 +285,11 @@ def test_an_error_of_ours_is_a_failed_attempt(endpoint, monkeypatch):
     assert (row().state, row().last_error) == ("waiting", "发送出错：RuntimeError")
 
 
-def test_the_consumer_sends_and_the_job_of_the_minute_too(endpoint, shop):
+def test_what_was_published_calls_for_the_sender(endpoint, shop):
     publish()
-    outbox.deliver(OutboxMessage.objects.get(topic="notifications.send_webhooks").pk)
+    message = OutboxMessage.objects.get()
+    assert message.topic == tasks.TOPIC
+    outbox.deliver(message.pk)
     assert row().state == "done"
 
 
@@ -345,6 +347,33 @@ def test_a_silent_endpoint_does_not_hold_up_another(wire, monkeypatch):
         assert seconds < 1.4
         assert slow.busiest <= sending.PER_ENDPOINT
         assert quick.busiest <= sending.PER_ENDPOINT
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_next_sender_begins_while_the_last_answers_are_to_come(wire, monkeypatch):
+    with receiving() as slow, receiving() as quick:
+        slow.answers = ["silent"]
+        endpoints.add(slow.url)
+        publish()
+        with ThreadPoolExecutor(1) as pool:
+            work = pool.submit(_send_and_close)
+            time.sleep(1.2)  # its time is over, the answer is not here
+            endpoints.add(quick.url)
+            publish(start=1)
+            assert sending.send_due(0.2) >= 1
+            assert len(quick.got) == 1
+            slow.released.set()
+            work.result()
+        assert len(slow.got) == 2
+
+
+@pytest.mark.django_db
+def test_what_came_in_as_a_sender_ended_calls_for_the_next(shop, monkeypatch):
+    add("a")
+    publish()
+    OutboxMessage.objects.all().delete()
+    assert sending.send_due(-1.0) == 0
+    assert OutboxMessage.objects.get().topic == "notifications.send_webhooks"
 
 
 def _send_and_close() -> None:

@@ -1,4 +1,4 @@
-"""Sending: one process at a time, many endpoints side by side, each with a few connections of its own.
+"""Sending: one process at a time claims, many endpoints side by side, each with a few connections of its own.
 
 Messages are claimed and committed before they are sent, and no thread that sends touches the database. A process that
 is killed in between leaves claims that run out: its messages go again, under the same id.
@@ -57,16 +57,21 @@ _Flying = dict[Future[Answer], _Claimed]
 def send_due(seconds: float = RUN_SECONDS) -> int:
     """Send what is due until nothing is left or the time is over; return how many attempts were made.
 
-    0 at once where another process is at it; that one looks again after it let go, so that nothing is overlooked.
+    0 at once where another process is at it. The next one may begin while our last answers are still to come, so that
+    an endpoint that is slow to answer holds up no other; what came in meanwhile calls for it.
     """
-    until, sent = time.monotonic() + seconds, 0
-    while True:
+    until, flying = time.monotonic() + seconds, _Flying()
+    pool = ThreadPoolExecutor(PER_ENDPOINT * endpoints.MOST, thread_name_prefix="webhook")
+    try:
         with leases.hold("webhooks", LEASE) as ours:
-            if not ours:
-                return sent
-            sent += _send_until(until)
-        if time.monotonic() >= until or not any(_claimable(e).exists() for e in _open_endpoints()):
-            return sent
+            sent = _send_until(until, pool, flying) if ours else 0
+        if ours and any(_claimable(endpoint).exists() for endpoint in _open_endpoints()):
+            outbox.enqueue(TOPIC)
+        while flying and time.monotonic() < until + LAST_ANSWERS_SECONDS:
+            sent += _settle(flying)
+        return sent
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def purge() -> int:
@@ -93,21 +98,22 @@ def replay(messages: QuerySet[WebhookMessage], actor: Actor) -> int:
     return revived
 
 
-def _send_until(until: float) -> int:
-    pool = ThreadPoolExecutor(PER_ENDPOINT * endpoints.MOST, thread_name_prefix="webhook")
-    flying: _Flying = {}
+def _send_until(until: float, pool: ThreadPoolExecutor, flying: _Flying) -> int:
     sent = 0
-    try:
-        while True:
-            if time.monotonic() < until:
-                flying |= {pool.submit(claimed.send): claimed for claimed in _claim(_busy(flying))}
-            if not flying or time.monotonic() > until + LAST_ANSWERS_SECONDS:
-                return sent
-            for future in wait(flying, LOOK_SECONDS, FIRST_COMPLETED).done:
-                outcomes.settle(flying.pop(future).message, _answer_of(future))
-                sent += 1
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    while time.monotonic() < until:
+        flying |= {pool.submit(claimed.send): claimed for claimed in _claim(_busy(flying))}
+        if not flying:
+            break
+        sent += _settle(flying)
+    return sent
+
+
+def _settle(flying: _Flying) -> int:
+    """Wait a moment, and record the answers that have come."""
+    done = wait(flying, LOOK_SECONDS, FIRST_COMPLETED).done
+    for future in done:
+        outcomes.settle(flying.pop(future).message, _answer_of(future))
+    return len(done)
 
 
 def _answer_of(future: Future[Answer]) -> Answer:
