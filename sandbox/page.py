@@ -33,7 +33,8 @@ PUT  /_sim/shipments/运单号 {"provider"?,"carrier_code","scenario" 或 "paylo
                             "consignee"? {"name","phone"},"origin"?,"destination"?}
 GET  /_sim/shipments · GET /_sim/shipments/运单号 · DELETE /_sim/shipments/运单号
 POST /_sim/faults {"service","kind","rate"?,"seconds"?,"latency_seconds"?} · GET · DELETE
-GET  /_sim/calls?service=&since="""
+GET  /_sim/calls?service=&since=
+GET  /_sim/sms?phone= → 手机收到的短信（含验证码）· PUT /_sim/aliyun_sms {"error"?,"undelivered"?}"""
 
 
 def table(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
