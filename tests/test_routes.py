@@ -15,7 +15,10 @@ from logistics.tests.factories import make_shipment, report
 from orders.models import Order
 from orders.tests.factories import line, make_customer, make_order
 
-PUBLIC = {"api/auth/login", "api/auth/sms-code", "api/shop", "api/schema/", "healthz", "readyz", "^(?:api|merchant|callbacks)/"}
+PUBLIC = {
+    "api/auth/login", "api/auth/sms-code", "api/shop", "api/schema/", "healthz", "readyz",
+    "^(?:api|merchant|callbacks)/",
+}  # fmt: skip
 CALLBACKS = {
     "callbacks/wechat", "callbacks/kdniao", "callbacks/cainiao",
     *(f"callbacks/{name}/<str:secret>" for name in ("cainiao", "sf", "kuaidi100", "sms/aliyun", "sms/tencent")),
@@ -37,15 +40,24 @@ ANY_STAFF = {"admin/", "admin/logout/", "admin/password_change/", "admin/passwor
 LISTS = {
     "kernel": ("outboxmessage", "jobrun", "calendarday", "shopcalendar", "auditentry", "merchantkey"),
     "orders": ("productcategory", "product", "customer", "order", "alert"),
-    "logistics": ("carrier", "shipment", "providercall", "providermessage", "providerstate", "unknowncode"),
+    "logistics": (
+        "carrier", "shipment", "providercall", "providermessage", "providerstate", "unknowncode", "unreadtext",
+    ),
+    "notifications": (
+        "notice", "delivery", "messagetemplate", "consent", "smsbudget", "channelstate", "staffcontact",
+        "webhookendpoint", "webhookmessage",
+    ),
     "auth": ("user", "group"),
     "django_celery_beat": ("periodictask",),
-}
+}  # fmt: skip
 PAGES = ("", "add/", *(f"<path:object_id>/{page}" for page in ("", "history/", "delete/", "change/")))
 STAFF = {
     "admin/batch/", "admin/costs/", "admin/autocomplete/", "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/auth/user/<id>/password/", "admin/orders/order/<int:order_id>/do/<slug:name>/", "admin/(?P<url>.*)$",
-    "admin/^(?P<app_label>kernel|orders|logistics|auth|django_celery_beat)/$",
+    "admin/orders/alert/statistics/", "admin/settlement/", "admin/settlement/<int:report_id>/",
+    "admin/messages/", "admin/messages/person/<str:recipient>/", "admin/notifications/notice/<int:notice_id>/resend/",
+    *(f"admin/notifications/messagetemplate/{page}" for page in ("preview/", "adopt/", "<int:template_id>/test/")),
+    "admin/^(?P<app_label>kernel|orders|logistics|notifications|auth|django_celery_beat)/$",
     *(f"admin/{app}/{model}/{page}" for app, models in LISTS.items() for model in models for page in PAGES),
 }  # fmt: skip
 TABLE = PUBLIC | CALLBACKS | NEEDS_TOKEN | DRIVERS | OWN | BUYERS_ORDER | SHOPS | LOGIN | ANY_STAFF | STAFF
@@ -124,8 +136,10 @@ def address(route: str, order: Order) -> str:
     given = {
         "<any:order_no>": order.order_no, "<any:waybill_no>": "SF0009990009990", "<path:object_id>": key,
         "<int:order_id>": order.pk, "<slug:name>": "unmask", "<id>": 1, "<path:content_type_id>": 1,
-        "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "<any:secret>": "guessed", "^(?:api|merchant|callbacks)/": "api/nothing",
-        "^(?P<app_label>kernel|orders|logistics|auth|django_celery_beat)/$": "orders/",
+        "<int:report_id>": 1, "<int:notice_id>": 1, "<int:template_id>": 1, "<str:recipient>": "customer:1",
+        "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "<any:secret>": "guessed",
+        "^(?:api|merchant|callbacks)/": "api/nothing",
+        "^(?P<app_label>kernel|orders|logistics|notifications|auth|django_celery_beat)/$": "orders/",
     }  # fmt: skip
     for part, value in given.items():
         route = route.replace(part, str(value))
