@@ -14,7 +14,8 @@ class TooDeep(ValueError):
     """Nested deeper than 100."""
 
 
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+# A string that never ends is taken to the end of the text: else each of its quotes would be tried anew, to the end.
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def load(text: str) -> tuple[Any, tuple[str, ...]]:

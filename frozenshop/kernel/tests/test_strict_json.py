@@ -1,5 +1,6 @@
 """JSON from strangers: refused or read, at a cost that grows no faster than its length."""
 
+import json
 import time
 
 import pytest
@@ -19,6 +20,14 @@ def test_many_repeated_keys_are_noted_briefly_and_quickly():
     value, notes = strict_json.load(text)
     assert (len(value), len(notes)) == (20_000, strict_json.MAX_NOTES)
     assert time.perf_counter() - started < 10  # quadratic took a minute
+
+
+@pytest.mark.parametrize("endless", ['\\"', '"\\', '\\"x', "\\"])
+def test_a_string_without_an_end_is_refused_at_once(endless):
+    started = time.perf_counter()
+    with pytest.raises(json.JSONDecodeError):
+        strict_json.load("{" + "[]" * 101 + '"' + endless * 200_000)
+    assert time.perf_counter() - started < 5  # quadratic took hours
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
