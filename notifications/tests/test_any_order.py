@@ -41,7 +41,7 @@ ANSWERS = {
 CHANNELS = ("wechat_subscribe", "sms_aliyun", "sms_tencent")
 MOODS = st.lists(st.sampled_from(["silent", "taken", *ANSWERS]), min_size=2, max_size=6)
 PARCEL = st.integers(0, 1)
-EXAMPLES = int(os.environ.get("NOTICE_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("NOTICE_EXAMPLES", "10"))
 
 
 def answers(mood: list[str]) -> list[Taken | ChannelError]:
@@ -192,6 +192,6 @@ class TestAnyOrder(TestCase):
                     self.undo.__exit__(None, None, None)
 
         profile = settings(
-            max_examples=EXAMPLES, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=EXAMPLES, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         )
         run_state_machine_as_test(Rolled, settings=profile)
