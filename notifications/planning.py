@@ -16,12 +16,13 @@ from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid
 from logistics import problems
 from logistics.models import Shipment, ShipmentOrder
-from notifications import quiet, recipients, situation, webhooks
+from notifications import quiet, recipients, situation
 from notifications.models import Audience, Milestone, Notice
 from notifications.occasions import BY_ORDER_STATUS, BY_STATUS, OCCASIONS, REMINDED_AFTER
 from notifications.reach import Reach
 from notifications.recipients import Recipient
 from notifications.situation import Situation
+from notifications.webhooks import publish
 from orders.models import Alert, Order, OrderEvent, OrderStatus
 
 M, State, Why = Milestone, Notice.State, Notice.Why
@@ -56,8 +57,8 @@ def order_changed(event_id: int) -> list[int]:
     if event is None or event.from_status == event.to_status:
         return []
     order = event.order
-    _publish(
-        M.ORDER_STATUS_CHANGED,
+    publish(
+        M.ORDER_STATUS_CHANGED.value,
         f"event:{event.pk}",
         {
             "order_no": order.order_no,
@@ -81,8 +82,8 @@ def shipment_changed(shipment_id: int) -> list[int]:
     if shipment is None:
         return []
     orders = list(ShipmentOrder.objects.filter(shipment=shipment).values_list("order__order_no", flat=True))
-    _publish(
-        M.SHIPMENT_UPDATED,
+    publish(
+        M.SHIPMENT_UPDATED.value,
         f"shipment:{shipment.pk}:{shipment.updated_at.timestamp():.6f}",
         {
             "order_nos": sorted(orders),
@@ -105,9 +106,9 @@ def alert_changed(alert_id: int) -> list[int]:
     if alert is None:
         return []
     event = M.ALERT_OPENED if alert.resolved_at is None else M.ALERT_RESOLVED
-    _publish(
-        event,
-        f"alert:{alert.pk}:{event}",
+    publish(
+        event.value,
+        f"alert:{alert.pk}:{event.value}",
         {
             "alert_id": alert.pk,
             "kind": alert.kind,
@@ -334,8 +335,3 @@ def settle_untold(notice_ids: Collection[int], why: Notice.Why) -> None:
     if notice_ids:
         waiting = Notice.objects.filter(pk__in=notice_ids, state=State.WAITING).exclude(channel="")
         waiting.update(state=State.NOT_TOLD, why=why, settled_at=clock.now(), channel="")
-
-
-def _publish(event: Milestone, key: str, data: Mapping[str, Any]) -> None:
-    """Tell the shop's own systems, inside this transaction."""
-    webhooks.publish(event.value, key, data)

@@ -275,3 +275,15 @@ def test_the_digest_counts_what_waits(every_post, frozen):
     assert digest.plan() == []
     (letter,) = every_post["wecom_bot"].letters
     assert "重要 1" in letter.text
+
+
+def test_the_shops_own_systems_hear_of_each_change_once(post):
+    from notifications.models import WebhookEndpoint, WebhookMessage
+
+    WebhookEndpoint.objects.create(url="https://shop.example/hook")
+    shipment = tell(parcel(), "out_for_delivery")
+    told = WebhookMessage.objects.filter(event="shipment.updated").count()
+    planning.shipment_changed(shipment.pk)
+    assert WebhookMessage.objects.filter(event="shipment.updated").count() == told > 0
+    assert WebhookMessage.objects.filter(event="order.status_changed").exists()
+    assert "张三" not in "".join(str(body) for body in WebhookMessage.objects.values_list("body", flat=True))
