@@ -99,10 +99,12 @@ def main() -> int:
 
     django.setup()
     from docs import anomaly_tables
+    from notifications.settlement import errors as settlement_errors
 
     parts = {
         "docs/architecture.md": {"imports": import_picture, "modules": module_table},
         "docs/lifecycle.md": {"lifecycle": lifecycle_diagram, "alerts": alert_table},
+        "docs/settlement.md": {"errors": settlement_errors.table},
         "docs/anomalies.md": {"kinds": anomaly_tables.kinds, "silence": anomaly_tables.silence},
     }
     stale = []

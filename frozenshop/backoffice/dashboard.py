@@ -1,5 +1,6 @@
 """The numbers of the index page: bounded, and each the door to its list."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from frozenshop.backoffice.worklists import COUNTED_TO, WORKLISTS
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.models import OutboxMessage
 from logistics import costs
+from notifications.settlement import frozen, guard
 from orders.models import Alert, AlertKind
 
 
@@ -47,6 +49,11 @@ def tiles(request: HttpRequest) -> list[Tile]:
         shown.append(
             Tile("服务商故障", "查询失败、熔断或额度用尽", "bad", _bounded(trouble), f"{url}?kind=provider_trouble")
         )
+    if request.user.has_perm("notifications.view_shippingreport"):
+        hours = guard.WECHATS_LIMIT // dt.timedelta(hours=1)
+        late = frozen.untold().filter(order__paid_at__lt=now() - guard.WECHATS_LIMIT)
+        url = f"{reverse('admin:settlement')}?hours={hours}"
+        shown.append(Tile("货款冻结", f"付款 {hours} 小时还没有上报发货", "bad", _bounded(late), url))
     if request.user.has_perm("logistics.view_providerstate"):
         near = sum(cap.near for cap in costs.caps())
         shown.append(Tile("服务商额度告急", "今日查询已用八成以上", "warm", near, reverse("admin:costs")))
