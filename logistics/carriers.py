@@ -1,7 +1,7 @@
 """Which carrier is meant, and the table of carriers that the program brings along."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from django.db import transaction
@@ -10,11 +10,13 @@ from frozenshop.kernel.errors import Invalid
 from logistics.models import Carrier, Provider
 
 BASE_DATA = Path(__file__).parent / "data" / "carriers.csv"
-_CODE_FIELDS = ("kdniao_code", "kuaidi100_code", "cainiao_code")
+CODE_FIELDS = tuple(f"{name}_code" for name in Provider.values if hasattr(Carrier, f"{name}_code"))
 _MAX_CANDIDATES = 8
 
-SF_CARRIERS = {"SF": "SF", "SHUNFENGLENGYUN": "SF"}
-"""The carriers whose waybills 顺丰 answers for (顺丰快运 has an interface of its own). It speaks of nobody else's."""
+OWN_WAYBILLS: Mapping[str, Mapping[str, str]] = {
+    Provider.SF: {"SF": "SF", "SHUNFENGLENGYUN": "SF"},  # 顺丰快运 has an interface of its own
+}
+"""What carriers that speak of nobody else's waybills call our carriers; other providers' codes stand in columns."""
 
 
 def resolve_carrier(text: str) -> Carrier:
@@ -37,8 +39,8 @@ def resolve_carrier(text: str) -> Carrier:
 
 def provider_code(carrier: Carrier, provider: str) -> str:
     """Return what a provider calls a carrier; empty where it doesn't know it."""
-    if provider == Provider.SF:
-        return SF_CARRIERS.get(carrier.code, "")
+    if provider in OWN_WAYBILLS:
+        return OWN_WAYBILLS[provider].get(carrier.code, "")
     code = getattr(carrier, f"{provider}_code", "")
     return str(code) if code else ""
 
@@ -74,7 +76,7 @@ def _fill(carrier: Carrier, row: dict[str, str]) -> Carrier:
     carrier.aliases = [*ours, *(alias for alias in carrier.aliases if alias not in ours)]
     carrier.name, carrier.category, carrier.cold_chain = row["name"], row["category"], row["cold_chain"]
     carrier.needs_phone_tail = _split(row["needs_phone_tail"])
-    for field in _CODE_FIELDS:
+    for field in CODE_FIELDS:
         setattr(carrier, field, row[field])
     carrier.wechat_code = carrier.wechat_code or row["wechat_code"]
     return carrier

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from frozenshop.kernel import clock, crypto, outbox
 from logistics import subscriptions, tracking
-from logistics.carriers import provider_code
+from logistics.carriers import CODE_FIELDS, provider_code
 from logistics.models import Provider, ProviderCall, ProviderMessage, Shipment
 from logistics.providers.base import Forged, ProviderReport, Reply, Unreadable, get_provider
 
@@ -105,9 +105,9 @@ def shipment_of(provider: str, report: ProviderReport) -> Shipment | None:
     A carrier that the provider itself put right finds the parcel too.
     """
     parcels = Shipment.objects.select_related("carrier").filter(waybill_no=report.waybill_no)
-    if (code := report.carrier_code) and provider in (Provider.KDNIAO, Provider.KUAIDI100, Provider.CAINIAO):
+    if (code := report.carrier_code) and (column := f"{provider}_code") in CODE_FIELDS:
         told = subscriptions.corrected_to(provider, code, report.waybill_no).values("shipment")
-        parcels = parcels.filter(Q(**{f"carrier__{provider}_code": code}) | Q(pk__in=told))
+        parcels = parcels.filter(Q(**{f"carrier__{column}": code}) | Q(pk__in=told))
     return max(parcels, key=lambda parcel: _nearness(parcel, provider, report), default=None)
 
 
