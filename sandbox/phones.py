@@ -13,7 +13,7 @@ from sandbox.sms import PhoneBook, Sms
 from sandbox.wechat_messages import Received
 from sandbox.world import World
 
-PHONES_SHOWN, MESSAGES_SHOWN, ROWS_SHOWN = 24, 12, 40
+PHONES_SHOWN, MESSAGES_SHOWN, ROWS_SHOWN = 24, 12, 20
 CHANNELS = {"subscribe": "订阅消息", "official": "公众号", "aliyun_sms": "阿里云短信", "tencent_sms": "腾讯云短信"}
 CARDS = (
     ".phones{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:1rem;align-items:start}"

@@ -35,6 +35,11 @@ class ChannelRow:
     remark: str
     templates: int | None = None
     troubled: int = 0
+    configured: bool = True
+
+    @property
+    def lacking(self) -> bool:
+        return self.configured and self.templates == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class ConsentAdmin(ReadOnlyAdmin[Consent]):
     """The ledger of consents. No search: an openid doesn't belong into an address; look for the person instead."""
 
     list_display = ("buyer", "openid_masked", "template", "balance", "updated_at")
+    list_display_links = ("template",)
     fields = ("buyer", "openid_masked", "template", "balance", "updated_at", "entry_rows")
     readonly_fields = ("buyer", "openid_masked", "template", "entry_rows")
 
@@ -184,7 +190,7 @@ def _channel_row(channel: Channel, configured: bool, state: ChannelState | None,
         remark = state.trouble or state.last_error
     if channel not in NEEDS_TEMPLATE:
         return ChannelRow(channel, shown, remark)
-    return ChannelRow(channel, shown, remark, len(used) - sum(used), sum(used))
+    return ChannelRow(channel, shown, remark, len(used) - sum(used), sum(used), configured)
 
 
 def _state(row: ChannelState | None) -> SafeString:

@@ -138,13 +138,14 @@ def waits_for(notice: Notice) -> str:
 def _row(
     notice: Notice, staff: Mapping[int, str], waybills: Mapping[int, str], order: Order | None, sent: list[Delivery]
 ) -> Told:
-    parcel = int(part_of(notice.subject, "shipment") or 0)
-    alert = part_of(notice.subject, "alert")
+    parcel, alert = int(part_of(notice.subject, "shipment") or 0), part_of(notice.subject, "alert")
     about, about_url = notice.subject, ""
     if order is not None:
         about, about_url = order.order_no, reverse("admin:orders_order_change", args=[order.pk])
     elif alert:
         about, about_url = f"预警 {alert}", reverse("admin:orders_alert_change", args=[alert])
+    elif day := part_of(notice.subject, "day"):
+        about = day
     if parcel in waybills:
         about = f"{about} / {waybills[parcel]}" if order is not None else waybills[parcel]
     return Told(

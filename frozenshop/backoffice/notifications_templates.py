@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
+from frozenshop.backoffice.filters import ChoiceFilter
 from frozenshop.backoffice.wording import label, problem_text
 from frozenshop.kernel import clock
 from frozenshop.kernel.changelist import BaseAdmin, record_act, staff_actor
@@ -132,13 +133,23 @@ class TemplateForm(forms.ModelForm[MessageTemplate]):
     unasked = ""
 
 
+class ChannelFilter(ChoiceFilter):
+    title, parameter_name = "渠道", "channel"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return CHANNELS
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[MessageTemplate]) -> QuerySet[MessageTemplate]:
+        return queryset.filter(channel=chosen) if (chosen := self.chosen()) else queryset
+
+
 class MessageTemplateAdmin(BaseAdmin[MessageTemplate]):
     form = TemplateForm
     keyset = ("id",)
     change_list_template = "backoffice/templates.html"
     change_form_template = "backoffice/template.html"
     list_display = ("what", "channel", "title", "template_id", "state", "updated_at")
-    list_filter = ("channel",)
+    list_filter = (ChannelFilter,)
     actions = ("check_again", "switch_off", "switch_on")
 
     def get_urls(self) -> list[URLPattern]:
@@ -183,7 +194,8 @@ class MessageTemplateAdmin(BaseAdmin[MessageTemplate]):
     ) -> HttpResponse:
         shown = _typed(request.POST) if request.method == "POST" else obj
         tried_by = "大陆手机号" if obj and obj.channel in SMS else "openid，或在小程序里验证过的手机号"
-        more = {"look": previews.look(shown) if shown else None, "tried_by": tried_by}
+        named = f"{obj.get_milestone_display()} · {obj.get_channel_display()}" if obj else "新的消息模板"
+        more = {"look": previews.look(shown) if shown else None, "tried_by": tried_by, "title": named, "subtitle": None}
         return super().render_change_form(request, {**context, **more}, add, change, form_url, obj)
 
     def save_model(self, request: HttpRequest, obj: MessageTemplate, form: Any, change: bool) -> None:

@@ -8,6 +8,7 @@ from frozenshop.kernel.clock import now
 from frozenshop.kernel.models import AuditEntry, OutboxMessage
 from logistics.models import ProviderCall, ProviderMessage, Shipment, ShipmentOrder
 from logistics.tests.factories import make_carrier
+from notifications.models import Consent, Delivery, Notice
 from orders.models import Alert, AlertKind, Customer, Order, OrderLine, OrderStatus, ProductCategory
 from orders.tests.factories import make_order
 
@@ -17,8 +18,8 @@ PADDING = "x" * 900
 BIG_TABLES = {
     model._meta.db_table
     for model in (
-        Alert, AuditEntry, Customer, Order, OrderLine, OutboxMessage, ProviderCall, ProviderMessage, Shipment,
-        ShipmentOrder,
+        Alert, AuditEntry, Consent, Customer, Delivery, Notice, Order, OrderLine, OutboxMessage, ProviderCall,
+        ProviderMessage, Shipment, ShipmentOrder,
     )
 }  # fmt: skip
 
@@ -94,6 +95,42 @@ def make_crowd() -> None:
         )
         for n in range(SIZE)
     )
+    make_messages(orders)
     with connection.cursor() as cursor:
         for table in BIG_TABLES:
             cursor.execute(f"ANALYZE TABLE {table}")
+
+
+def make_messages(orders: list[Order]) -> None:
+    """Give each order one notice with one delivery, over the last two hundred days."""
+    milestones, whys = ("shipped", "delivered", "exception"), ("", "failed", "superseded")
+    notices = Notice.objects.bulk_create(
+        Notice(
+            audience="buyer",
+            recipient=f"customer:{n % 500}",
+            subject=f"order:{order.order_no}",
+            milestone=milestones[n % 3],
+            order=order,
+            facts={"x": PADDING[:300]},
+            occurred_at=order.placed_at,
+            due_at=order.placed_at,
+            created_at=order.placed_at,
+            state="waiting" if n % 200 == 0 else "not_told" if whys[n % 3] else "told",
+            why=whys[n % 3] if n % 200 else "",
+            channel="sms_aliyun" if n % 200 == 0 else "",
+        )
+        for n, order in enumerate(orders)
+    )
+    Delivery.objects.bulk_create(
+        Delivery(
+            notice=notice,
+            channel="sms_aliyun" if n % 2 else "wechat_subscribe",
+            reference=f"n{n}",
+            provider_id=f"p{n}",
+            state="failed" if n % 3 else "sent",
+            said=PADDING[:300],
+            started_at=notice.created_at,
+        )
+        for n, notice in enumerate(notices)
+    )
+    Consent.objects.bulk_create(Consent(openid=f"crowd-{n}", template_id="T", balance=1) for n in range(SIZE))

@@ -31,6 +31,14 @@ EXTRA = {
     "logistics.Shipment": ({"status__exact": "delivered"}, {"status__exact": "no_trace"}, {"q": "SF0000000007"}),
     "logistics.ProviderCall": ({"q": "SF0000000007"},),
     "logistics.ProviderMessage": ({"outcome__exact": "held"},),
+    "notifications.Notice": (
+        *({"fate": fate} for fate in ("waiting", "told", "untold", "failed", "unknown")),
+        {"what": "delivered"}, {"whom": "staff"}, {"q": "C0000005"}, {"q": "SF0000000007"},
+    ),
+    "notifications.Delivery": (
+        *({"sent": state} for state in ("unknown", "failed")), {"by": "sms_aliyun"}, {"q": "n5"}, {"q": "p7"},
+    ),
+    "notifications.MessageTemplate": ({"channel": "sms_aliyun"},),
     "kernel.OutboxMessage": ({"status__exact": "dead"}, {"q": "k"}),
     "kernel.AuditEntry": ({"q": "C0000005"},),
 }  # fmt: skip
