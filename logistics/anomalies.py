@@ -242,9 +242,12 @@ def silent_since(shipment: Shipment) -> dt.datetime:
 
 
 def stale_after(shipment: Shipment) -> dt.datetime | None:
-    """Return the instant from which silence is an alert."""
-    limit = None if cadence.is_over(shipment) else silence_limit(shipment)
-    return None if limit is None else calendar.add_carrier_time(silent_since(shipment), limit)
+    """Return the instant from which silence is an alert; None for one that was given up before we knew of it."""
+    since = silent_since(shipment)
+    if cadence.is_over(shipment) or shipment.recorded_at - since > cadence.GIVE_UP_AFTER:
+        return None
+    limit = silence_limit(shipment)
+    return None if limit is None else calendar.add_carrier_time(since, limit)
 
 
 def lost_after(shipment: Shipment) -> dt.datetime | None:

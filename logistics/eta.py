@@ -123,10 +123,14 @@ def predict(
 
 
 def first_told(shipment: Shipment, carrier: Carrier, *, province: str, city: str, origin: str = "") -> Eta | None:
-    """Return the interval as it could be told at shipping: what a delay is measured against."""
-    if found := forecast.at_shipping(shipment, carrier, province=province, city=city, origin=origin):
-        return _told(found)
-    return _usual(shipment.shipped_at, carrier, distance(origin, province, city), None)
+    """Return the interval as it could be told at shipping: what a delay is measured against.
+
+    None for a parcel that was to be there before we knew of it: nobody was told anything.
+    """
+    found = forecast.at_shipping(shipment, carrier, province=province, city=city, origin=origin)
+    usual = _usual(shipment.shipped_at, carrier, distance(origin, province, city), None)
+    told = _told(found) if found else usual
+    return told if told.latest > shipment.recorded_at else None
 
 
 def before_shipping(order: Order, now: dt.datetime) -> Eta | None:

@@ -71,8 +71,11 @@ def promise_of(orders: Iterable[Order]) -> dt.datetime | None:
 
 
 def _eta_limit(shipment: Shipment) -> dt.datetime | None:
-    grace = anomalies.ANOMALIES[AlertKind.LATE_ETA].limit_of(shipment.temperature_class)
-    return shipment.eta_latest + grace if shipment.eta_latest else None
+    """Return from when the parcel misses its prediction; one that was over before it could be told can't be missed."""
+    if shipment.eta_latest is None:
+        return None
+    limit = shipment.eta_latest + anomalies.ANOMALIES[AlertKind.LATE_ETA].limit_of(shipment.temperature_class)
+    return limit if limit > shipment.recorded_at else None
 
 
 def _odds(shipment: Shipment) -> str:

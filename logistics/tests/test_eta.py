@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from frozenshop.kernel import clock
-from logistics.eta import Eta, EtaBasis, before_shipping, is_delayed, look_again_at, predict, take
+from logistics.eta import Eta, EtaBasis, before_shipping, first_told, is_delayed, look_again_at, predict, take
 from logistics.learning import learnt
 from logistics.learning.transit import Transit, scale_of
 from logistics.models import Carrier, Shipment, TransitModel
@@ -221,6 +221,13 @@ def test_without_a_promise_a_delay_is_measured_by_what_was_first_told():
     assert is_delayed(interval(31), None, lambda: interval(0))
     assert is_delayed(interval(20), None, lambda: interval(0), already=True)
     assert not is_delayed(interval(17), None, lambda: interval(0), already=True)
+
+
+def test_what_was_to_arrive_before_it_was_registered_was_never_told():
+    parcel = shipment(recorded_at=MORNING + dt.timedelta(days=60))
+    assert first_told(parcel, Carrier(), province="上海市", city="上海市") is None
+    parcel.recorded_at = MORNING
+    assert first_told(parcel, Carrier(), province="上海市", city="上海市")
 
 
 def test_what_hardly_knows_begins_no_delay_and_ends_none():

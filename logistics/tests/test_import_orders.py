@@ -3,6 +3,7 @@ from django.core.management import CommandError, call_command
 
 from frozenshop.kernel.errors import Invalid
 from frozenshop.kernel.models import AuditEntry
+from logistics import staleness
 from logistics.models import Shipment
 from logistics.tests.factories import make_carrier
 from orders.importing import COLUMNS
@@ -147,3 +148,10 @@ def test_a_refused_change_of_a_shipped_order_leaves_its_alert(load):
     load({"order_no": "B2"} | PARCEL)
     assert load({"order_no": "B2", "address": "另一条路 9 号"} | PARCEL)[0] == 1
     assert Alert.objects.get(resolved_at=None).kind == AlertKind.ORDER_CHANGED_AFTER_SHIPPING
+
+
+def test_what_was_shipped_long_before_it_is_imported_opens_no_alert(load):
+    load({"order_no": "B2"} | PARCEL)
+    staleness.find_stale()
+    staleness.recheck()
+    assert not Alert.objects.exists()

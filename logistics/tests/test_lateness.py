@@ -30,7 +30,7 @@ def promised(hours: float) -> Shipment:
 
 
 def predicted(shipment: Shipment, **columns) -> Shipment:
-    for name, value in columns.items():
+    for name, value in ({"recorded_at": NOON - 24 * HOUR} | columns).items():
         setattr(shipment, name, value)
     return shipment
 
@@ -75,6 +75,11 @@ def test_without_a_promise_the_prediction_is_what_is_missed():
     assert late(predicted(shipment, eta_latest=NOON - 5 * HOUR)) is None
     assert late(predicted(shipment, eta_latest=NOON - 7 * HOUR)) == "late_eta"
     assert late(predicted(shipment, eta_latest=NOON + HOUR, delayed_since=NOON)) == "late_eta"
+
+
+def test_a_prediction_that_was_over_before_the_parcel_was_known_is_not_missed():
+    shipment = report(make_shipment(), "in_transit")
+    assert late(predicted(shipment, eta_latest=NOON - 31 * HOUR)) is None
 
 
 def test_a_delay_that_recovers_is_over_and_one_that_is_stopped_is_not():
