@@ -227,7 +227,7 @@ ANSWERED = [
     ("query_no_trace_success_true_state0", NOON, S.NO_TRACE, OrderStatus.SHIPPED),
     ("query_no_trace_success_false_reason_null", NOON, S.NO_TRACE, OrderStatus.SHIPPED),
     ("query_out_of_order_slash_dates_state_int", "2019-06-25T12:00:00+08:00", S.DELIVERED, OrderStatus.DELIVERED),
-    ("query_many_cities_same_waybill", "2017-01-18T14:00:00+08:00", S.IN_TRANSIT, OrderStatus.IN_TRANSIT),
+    ("query_many_cities_same_waybill", "2017-01-18T14:00:00+08:00", S.OUT_FOR_DELIVERY, OrderStatus.IN_TRANSIT),
     ("map_8003_stateex_304", "2016-10-27T08:00:00+08:00", S.DELIVERED, OrderStatus.DELIVERED),
 ]
 
