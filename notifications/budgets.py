@@ -16,12 +16,13 @@ NOTICES = "notices"
 WARN_AT = 0.8
 
 
-def take(wanted: int, *, purpose: str = NOTICES, limit: int | None = None) -> int:
-    """Count messages of today before they are sent; return how many of those wanted are granted.
+def take(wanted: int, *, purpose: str = NOTICES, limit: int | None = None, day: dt.date | None = None) -> int:
+    """Count messages of a day (today) before they are sent; return how many of those wanted are granted.
 
     Exact, however many processes ask: the day's row is changed under its lock, in the caller's transaction.
     """
-    row, limit = _today(purpose), settings.SMS_DAILY_BUDGET if limit is None else limit
+    row = row_of(day or day_of(clock.now()), purpose)
+    limit = settings.SMS_DAILY_BUDGET if limit is None else limit
     for count in range(wanted, 0, -1):
         if SmsBudget.objects.filter(pk=row.pk, used__lte=limit - count).update(used=F("used") + count):
             return count
@@ -64,15 +65,16 @@ def _close(days: Iterable[dt.date]) -> None:
             alerting.resolve_alerts(subject, [AlertKind.MESSAGING], resolution="新的一天")
 
 
-def _today(purpose: str) -> SmsBudget:
-    known = SmsBudget.objects.filter(used_on=day_of(clock.now()), purpose=purpose).first()
+def row_of(day: dt.date, purpose: str) -> SmsBudget:
+    """Return the day's row, made where it is missing."""
+    known = SmsBudget.objects.filter(used_on=day, purpose=purpose).first()
     if known is not None:
         return known
     try:
         with transaction.atomic():
-            return SmsBudget.objects.create(used_on=day_of(clock.now()), purpose=purpose)
+            return SmsBudget.objects.create(used_on=day, purpose=purpose)
     except IntegrityError:  # Another process began the day between the look and the insert.
-        return SmsBudget.objects.get(used_on=day_of(clock.now()), purpose=purpose)
+        return SmsBudget.objects.get(used_on=day, purpose=purpose)
 
 
 def _subject(day: dt.date) -> str:

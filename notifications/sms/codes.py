@@ -37,6 +37,7 @@ DIGITS: Final = 6
 AGAIN_AFTER: Final = dt.timedelta(minutes=1)
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 KEPT = dt.timedelta(days=2)
+NOT_RECEIVED: Final = dt.timedelta(minutes=10)
 
 PER_PHONE: Sequence[tuple[int, dt.timedelta]] = ((1, AGAIN_AFTER), (5, HOUR), (10, DAY))
 """So many in each stretch of time; the services count the same for a signature and a number."""
@@ -61,7 +62,7 @@ def send(phone: str, address: str) -> dt.timedelta:
     outcome of a service that doesn't answer is not known: the code is good all the same.
     """
     phone = mobile(phone)
-    ways = _ways()
+    ways = _ways(phone)
     if not ways:
         raise Unavailable("短信登录没有启用，请使用微信登录")
     wait = throttling.hit(f"sms-code:{_network(address)}", rate=ASKED_RATE, burst=ASKED_BURST, strict=True)
@@ -102,8 +103,12 @@ def mobile(phone: str) -> str:
 
 
 def purge() -> None:
-    """Forget codes that no budget counts any more."""
+    """Forget codes that no budget counts any more, and close the alerts of budgets of former days."""
     SmsCode.objects.filter(sent_at__lt=clock.now() - KEPT).delete()
+    today = budgets.day_of(clock.now())
+    for days in (1, 2, 3):
+        subject = _used_up(today - dt.timedelta(days=days))
+        alerting.resolve_alerts(subject, [AlertKind.MESSAGING], resolution="新的一天")
 
 
 # --- counting -------------------------------------------------------------------------------------
@@ -123,8 +128,9 @@ def _counted(phone: str, address: str) -> tuple[SmsCode, str]:
 def _write(phone: str, address: str) -> tuple[SmsCode, str] | None:
     """None: the shop's budget of the day is used up."""
     with transaction.atomic():
-        _one_at_a_time()
-        if not budgets.take(1, purpose=PURPOSE, limit=settings.SMS_CODES_DAILY_BUDGET):
+        today = budgets.day_of(clock.now())
+        _one_at_a_time(today)
+        if not budgets.take(1, purpose=PURPOSE, limit=settings.SMS_CODES_DAILY_BUDGET, day=today):
             return None
         _check_room(phone, address)
         now, code = clock.now(), f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
@@ -138,10 +144,10 @@ def _write(phone: str, address: str) -> tuple[SmsCode, str] | None:
         return row, code
 
 
-def _one_at_a_time() -> None:
-    """Wait for those whose day is still yesterday; `budgets.take` then locks the row of today."""
-    yesterday = budgets.day_of(clock.now()) - dt.timedelta(days=1)
-    SmsBudget.objects.select_for_update().filter(used_on=yesterday, purpose=PURPOSE).first()
+def _one_at_a_time(today: dt.date) -> None:
+    """Lock the rows of yesterday and today: at midnight those of both days meet at one of them."""
+    for day in (today - dt.timedelta(days=1), today):
+        SmsBudget.objects.select_for_update().get(pk=budgets.row_of(day, PURPOSE).pk)
 
 
 def _check_room(phone: str, address: str) -> None:
@@ -174,12 +180,15 @@ def _network(address: str) -> str:
 
 
 def _tell_used_up() -> None:
-    today = budgets.day_of(clock.now())
     detail = (
         f"今天的短信验证码预算 {settings.SMS_CODES_DAILY_BUDGET} 条已用完，浏览器里的买家今天不能用短信登录。"
         "先查是否有人恶意获取；需要时提高 SMS_CODES_DAILY_BUDGET"
     )
-    alerting.open_alert(AlertKind.MESSAGING, subject=f"sms-codes:{today:%Y-%m-%d}", detail=detail)
+    alerting.open_alert(AlertKind.MESSAGING, subject=_used_up(budgets.day_of(clock.now())), detail=detail)
+
+
+def _used_up(day: dt.date) -> str:
+    return f"sms-codes:{day:%Y-%m-%d}"
 
 
 def _until_tomorrow() -> dt.timedelta:
@@ -190,14 +199,19 @@ def _until_tomorrow() -> dt.timedelta:
 # --- sending --------------------------------------------------------------------------------------
 
 
-def _ways() -> list[tuple[Channel, str]]:
-    """Return the services that send codes, each with its template; those out of order stand last."""
+def _ways(phone: str) -> list[tuple[Channel, str]]:
+    """Return the services that send codes, each with its template; those out of order stand last.
+
+    Who asks again without having used the last code has probably not received it: then the other one is first.
+    """
     configured = base.configured_channels()
     templates: Mapping[str, str] = {
         Channel.SMS_ALIYUN: settings.ALIYUN_SMS_CODE_TEMPLATE,
         Channel.SMS_TENCENT: settings.TENCENT_SMS_CODE_TEMPLATE,
     }
     ways = [(channel, templates[channel]) for channel in SMS if channel in configured and templates[channel]]
+    if len(ways) > 1 and _of_phone(phone).filter(used_at=None, sent_at__gt=clock.now() - NOT_RECEIVED).count() % 2:
+        ways.reverse()
     closed = breaker.lanes().closed if len(ways) > 1 else frozenset()
     return sorted(ways, key=lambda way: way[0] in closed)
 
