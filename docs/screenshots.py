@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -55,9 +56,31 @@ def main() -> None:
         page.on("dialog", lambda dialog: dialog.accept())
         page.click("button[value=ship]")
         keep(page, "admin-batch")
+        messages(page, demo)
         page.goto(demo["urls"]["sandbox"])
         keep(page, "sandbox")
         browser.close()
+
+
+def messages(page: Page, demo: dict[str, Any]) -> None:
+    """Break a template's rule and look at its preview; then at one buyer's messages, one of them, and the phones."""
+    admin = demo["urls"]["admin"]
+    page.goto(f"{admin}notifications/messagetemplate/?channel=wechat_subscribe")
+    page.locator("#result_list tbody th a").first.click()
+    page.fill("input[name=fields_name] >> nth=5", "phrase6")
+    page.fill("input[name=fields_text] >> nth=5", "订单{order_no}")
+    page.wait_for_selector("[data-preview] .errorlist")
+    keep(page, "admin-template")
+    page.goto(f"{admin}messages/")
+    keep(page, "admin-messages")
+    page.fill("#who", demo["buyer"]["phone"])
+    page.click("input[value=查找]")
+    keep(page, "admin-person")
+    fallen = page.locator("tr:has(.tag-bad):has-text('已告知') td:nth-child(3) a")
+    (fallen if fallen.count() else page.locator("table.told td:nth-child(3) a")).first.click()
+    keep(page, "admin-notice")
+    page.goto(f"{demo['urls']['sandbox']}phones")
+    keep(page, "sandbox-phones")
 
 
 def keep(page: Page, name: str) -> None:

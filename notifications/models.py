@@ -188,7 +188,7 @@ class MessageTemplate(models.Model):
         constraints = [models.UniqueConstraint(fields=["channel", "milestone"], name="message_template_once")]
 
     def __str__(self) -> str:
-        return f"{self.channel} {self.milestone}"
+        return f"{self.get_channel_display()} {self.get_milestone_display()}"
 
 
 class Consent(models.Model):

@@ -100,7 +100,7 @@ def person_view(request: HttpRequest, recipient: str) -> HttpResponse:
         raise Http404
     context = {
         **admin.site.each_context(request),
-        "title": f"{Person(names[0], '').label}的消息",
+        "title": f"{Person(names[0], '').label} 的消息",
         "who": _facts(customer),
         "told": rows.attach(notices[:PAGE]),
         "older": encode_cursor(notices[PAGE - 1], KEYS) if len(notices) > PAGE else "",
