@@ -177,7 +177,7 @@ class _Reading:
         status = S(report.status)
         if status != self.status or self.since is None:
             self.since, self.reason = report.occurred_at, ""
-        if report.reason or not (report.overall or status in _HOLDS_ITS_REASON):
+        if report.reason or not (report.overall or report.repeat or status in _HOLDS_ITS_REASON):
             self.reason = report.reason
         self.status, self.code = status, report.code
         self.location = report.location or self.location
@@ -193,6 +193,8 @@ class _Reading:
             return self.status == S.NO_TRACE
         if status == S.UNKNOWN:
             return self.status in (S.NO_TRACE, S.UNKNOWN)
+        if report.repeat and status == S.IN_TRANSIT and self.status in REFINES_TRANSIT:
+            return False  # The same scan in a coarser word, at most a minute later: who is shown for it says more.
         if self.status == S.RETURNED:
             return status == S.RETURNED
         if self.delivered and (status not in _AFTER_DELIVERED or report.weak):

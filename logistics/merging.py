@@ -18,6 +18,7 @@ S = ShipmentStatus
 
 TOLERANCE = dt.timedelta(seconds=60)
 """Some providers round a scan's time to the minute."""
+_A_SECOND = dt.timedelta(seconds=1)
 ALIKE = 0.5
 """Texts that share this much of what they name tell of one scan, if their times and statuses allow it."""
 _HARDLY = 0.25
@@ -69,8 +70,8 @@ def repeats(reports: Iterable[Told]) -> frozenset[str]:
     """Return the keys of the scans that another report tells already. Depends on nothing but the set of them.
 
     The likeliest pairs are joined first, and no two scans of one provider are ever joined: what it tells twice happened
-    twice. But for one: what it told without and with a code at one instant, in the same words. Of those that are joined
-    the one with a known status is shown, else with a code, else of the first provider.
+    twice. But for one: what it told with a code (in a push) and without (in an answer). Of those that are joined the
+    one with a known status is shown, else with a code, else with more than 在途, else of the first provider.
     """
     scans = sorted({report.key: report for report in reports if not report.overall}.values(), key=_when)
     twins = _without_code(scans)
@@ -151,8 +152,29 @@ def _same_instant(one: Told, other: Told) -> bool:
 
 
 def _without_code(scans: Sequence[Told]) -> frozenset[str]:
-    coded = {(scan.provider, scan.occurred_at, scan.text) for scan in scans if scan.code}
-    return frozenset(s.key for s in scans if not s.code and (s.provider, s.occurred_at, s.text) in coded)
+    """Return the scans that their own provider told with and without a code: of both, the one that says less."""
+    pairs = []
+    for one, other in _neighbours(scans):
+        if one.provider == other.provider and bool(one.code) != bool(other.code):
+            bare, coded = (other, one) if one.code else (one, other)
+            apart = other.occurred_at - one.occurred_at
+            if _told_alike(bare, coded, apart):
+                pairs.append(((bare.text != coded.text, apart, bare.key, coded.key), bare, coded))
+    paired: set[str] = set()
+    less: set[str] = set()
+    for _, bare, coded in sorted(pairs, key=lambda pair: pair[0]):
+        if paired.isdisjoint((bare.key, coded.key)):
+            paired |= {bare.key, coded.key}
+            less.add((coded if coded.status == S.UNKNOWN != bare.status else bare).key)
+    return frozenset(less)
+
+
+def _told_alike(bare: Told, coded: Told, apart: dt.timedelta) -> bool:
+    """Words must be nearly the same, or at one instant (milliseconds, some leave out) as of two providers."""
+    first, second = _read(bare.text, bare.location), _read(coded.text, coded.location)
+    if bare.text == coded.text or (first.moves == second.moves and first.words_like(second) >= _NEARLY_ALL):
+        return True
+    return apart < _A_SECOND and likeness(bare, coded) > 0
 
 
 def _joined(scans: Sequence[Told]) -> list[list[Told]]:
@@ -169,18 +191,24 @@ def _joined(scans: Sequence[Told]) -> list[list[Told]]:
 
 
 def _candidates(scans: Sequence[Told]) -> Iterator[tuple[tuple[float, dt.timedelta, str, str], Told, Told]]:
+    for one, other in _neighbours(scans):
+        if one.provider != other.provider and (sure := likeness(one, other)):
+            yield (-sure, other.occurred_at - one.occurred_at, one.key, other.key), one, other
+
+
+def _neighbours(scans: Sequence[Told]) -> Iterator[tuple[Told, Told]]:
+    """Yield the pairs that are near enough in time, each once and the earlier one first."""
     for position, one in enumerate(scans):
         for other in scans[position + 1 :]:
-            apart = other.occurred_at - one.occurred_at
-            if apart > TOLERANCE:
+            if other.occurred_at - one.occurred_at > TOLERANCE:
                 break
-            if one.provider != other.provider and (sure := likeness(one, other)):
-                yield (-sure, apart, one.key, other.key), one, other
+            yield one, other
 
 
 def _when(scan: Told) -> tuple[dt.datetime, str]:
     return scan.occurred_at, scan.key
 
 
-def _shown_first(scan: Told) -> tuple[bool, bool, int, str]:
-    return scan.status == S.UNKNOWN, not scan.code, _RANK.get(scan.provider, len(_RANK)), scan.key
+def _shown_first(scan: Told) -> tuple[bool, bool, bool, int, str]:
+    rank = _RANK.get(scan.provider, len(_RANK))
+    return scan.status == S.UNKNOWN, not scan.code, scan.status == S.IN_TRANSIT, rank, scan.key

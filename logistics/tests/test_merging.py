@@ -83,6 +83,53 @@ def test_a_scan_told_without_and_with_a_code_by_one_provider_is_one():
     assert shown(*told) == [told[1]]
 
 
+def pushed(text: str, **fields) -> Told:
+    return Told("cainiao", "out_for_delivery", text, code="DELIVERING", **fields)
+
+
+def answered(text: str, **fields) -> Told:
+    return Told("cainiao", fields.pop("status", "in_transit"), text, **fields)
+
+
+@pytest.mark.parametrize(
+    ("push", "answer", "apart"),
+    [
+        ("【上海市】快件正在派送中", "【上海市】快件正在派送中", 0.377),  # epoch milliseconds beside a wall clock
+        ("【上海市】快件正在派送中", "【上海市】 快件正在派送中。", 0),
+        ("【上海市】快件正在派送中", "【上海市】快件正在派送中", 37),  # cut to the minute
+        ("派送中", "【上海市】快递员王师傅正在为您派送中", 0),  # a push without a sentence tells the status's name
+    ],
+)
+def test_what_is_pushed_with_a_code_and_answered_without_is_one(push, answer, apart):
+    told = answered(answer, status="out_for_delivery"), pushed(push, occurred_at=NOON + apart * SECOND)
+    assert shown(*told) == [told[1]]
+
+
+def test_a_code_that_is_unknown_says_less_than_its_sentence():
+    told = answered("快件正在派送中", status="out_for_delivery"), replace(pushed("快件正在派送中"), status="unknown")
+    assert shown(*told) == [told[0]]
+
+
+def test_each_pushed_scan_stands_for_one_answered_scan_alone():
+    again = answered("快件正在派送中", occurred_at=NOON + 20 * SECOND)
+    told = answered("快件正在派送中"), again, pushed("快件正在派送中", occurred_at=NOON + 0.5 * SECOND)
+    assert shown(*told) == list(told[1:])
+
+
+def test_other_words_with_and_without_a_code_of_one_provider_stay_two():
+    arrival, departure = "快件到达【杭州中转部】", "快件离开【杭州中转部】，发往【深圳中心】"
+    assert len(shown(answered(arrival), Told("cainiao", "in_transit", departure, code="TRANSPORT"))) == 2
+    later = pushed("快件正在派送中", occurred_at=NOON + 61 * SECOND)
+    assert len(shown(answered("快件正在派送中"), later)) == 2
+
+
+def test_of_two_codes_the_more_exact_one_is_shown():
+    sentence = "【上海市】快件由王师傅正在派送，请保持电话畅通"
+    coarse = Told("kdniao", "in_transit", sentence, NOON + 37 * SECOND, code="2")
+    exact = Told("kuaidi100", "out_for_delivery", sentence, code="501")
+    assert shown(coarse, exact) == [exact]
+
+
 def test_each_scan_of_one_provider_finds_its_own_of_the_other():
     texts = "快件到达【杭州中转部】", "快件离开【杭州中转部】，发往【深圳中心】"
     told = [Told(provider, "in_transit", text) for provider in ("kdniao", "sf") for text in texts]
@@ -295,6 +342,44 @@ def test_all_rows_are_kept_and_one_is_counted_and_shown():
     assert (TrackingEvent.objects.count(), shipment.event_count) == (2, 1)
     assert [told["description"] for told in parcel["events"]] == ["【上海市】 快件已经到达 【上海浦东中心】"]
     assert order.version > before
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("frozen")
+def test_the_coarser_word_of_another_provider_moves_no_status_back():
+    sentence, minute = "【上海市】快件由王师傅正在派送，请保持电话畅通", clock.now().replace(second=0, microsecond=0)
+    for coarse_first in (True, False):
+        shipment, told = make_shipment(), []
+        told.append(("kdniao", event("in_transit", minute, text=sentence, code="2")))
+        told.append(("kuaidi100", event("out_for_delivery", minute - 37 * SECOND, text=sentence, code="501")))
+        for provider, scan in told if coarse_first else reversed(told):
+            shipment = tracking.record_events(shipment, make_report(scan), provider=provider).shipment
+        assert (shipment.status, shipment.event_count) == ("out_for_delivery", 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("frozen")
+def test_why_it_stands_still_is_not_forgotten_for_another_who_tells_the_same_scan():
+    shipment = make_shipment()
+    record(shipment, "kdniao", "快件因分拣错误，正在转往正确的中心", reason="missorted")
+    minute = clock.now().replace(second=0, microsecond=0)
+    scan = event("in_transit", minute + 59 * SECOND, text="快件因分拣错误，正在转往正确的中心")
+    shipment = tracking.record_events(shipment, make_report(scan), provider="sf").shipment
+    assert (shipment.reason, shipment.event_count) == ("missorted", 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("frozen")
+def test_a_scan_of_cainiao_pushed_and_answered_shows_once():
+    shipment, sentence = make_shipment(), "【上海市】快件由王师傅正在派送，请保持电话畅通"
+    at = clock.now().replace(microsecond=0)
+    for scan in (
+        event("unknown", at, text=sentence, code=""),
+        event("out_for_delivery", at + dt.timedelta(milliseconds=377), text=sentence, code="DELIVERING"),
+    ):
+        shipment = tracking.record_events(shipment, make_report(scan), provider="cainiao").shipment
+    (parcel,) = document.build(shipment.orders.get())["shipments"]
+    assert (len(parcel["events"]), shipment.event_count, shipment.status) == (1, 1, "out_for_delivery")
 
 
 @pytest.mark.django_db
