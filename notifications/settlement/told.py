@@ -51,7 +51,7 @@ def settlement(fields: dict[str, Any], event: WechatEvent) -> str:
             **({"settles_at": expected_at} if expected_at else {}),
         )
     for report in found.filter(state__in=guard.UNTOLD):
-        guard.wake(report.pk)  # somebody else told it: what WeChat has is asked before anything is told
+        guard.wake(report.pk)  # somebody else told it: what WeChat says to our upload will show
     return "" if changed or found.exists() else _NOT_OURS
 
 

@@ -16,7 +16,7 @@ class HastyConfig(AppConfig):
         from notifications.settlement import claiming, content, guard, upload
 
         content.UNDO = dt.timedelta(0)
-        claiming.LEASE, guard.OVERDUE = 8 * SECOND, 4 * SECOND
+        claiming.LEASE, guard.OVERDUE = 8 * SECOND, 60 * SECOND
         upload.ASK_AFTER, upload.LONGEST, upload.TIMEOUT = SECOND, 10 * SECOND, 2.0
         relay.Relay.run_once = _keeping(relay.Relay.run_once, ledger.rearm, guard.wake_overdue)
 
