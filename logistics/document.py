@@ -10,14 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
+import structlog
+
 from frozenshop.kernel import caching, clock
+from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.prepared import Prepared
 from logistics import eta, problems
 from logistics.derivation import counts
 from logistics.models import Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent
 from orders import alerting, versions
+from orders.consignee import Consignee
 from orders.intake import is_order_no
 from orders.models import Alert, AlertKind, Order, OrderEvent, OrderLine, OrderStatus
+
+logger = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
 
@@ -132,7 +138,8 @@ def build(order: Order) -> Document:
 
 def unmask(document: Document, order: Order) -> Document:
     """Return the document with the consignee in full: only for who may see it, and recorded by the caller."""
-    return document | {"consignee": order.open_consignee().in_full()}
+    who = _opened(order)
+    return document | {"consignee": who.in_full()} if who else document
 
 
 def without_prices(document: Document) -> Document:
@@ -193,8 +200,13 @@ def kept_in(found: Mapping[str, Any], order_no: str) -> CachedDocument | None:
 
 
 def store(order: Order, document: Document) -> CachedDocument:
-    """Keep a document that was just built from `order`, and return it: a line about it, then as it is sent."""
+    """Keep a document that was just built from `order`, and return it: a line about it, then as it is sent.
+
+    One without its consignee, for want of a key, is not kept: it is whole again as soon as the key is there.
+    """
     kept = CachedDocument.of(order, document)
+    if order.consignee_sealed and not any(document["consignee"].values()):
+        return kept
     head = json.dumps([kept.version, kept.customer_id, kept.phone_index, kept.placed_at.isoformat()]).encode()
     caching.put(_cache_key(order.order_no), head + b"\n" + kept.body, int(LIFETIME.total_seconds()))
     return kept
@@ -205,9 +217,17 @@ def _cache_key(order_no: str) -> str:
 
 
 def _consignee(order: Order) -> dict[str, str]:
-    if not order.consignee_sealed:
-        return {"name": "", "phone": "", "address": ""}
-    return order.open_consignee().masked()
+    who = _opened(order)
+    return who.masked() if who else {"name": "", "phone": "", "address": ""}
+
+
+def _opened(order: Order) -> Consignee | None:
+    """Return the consignee; None where there is none or its key is lost: where the goods are can be told all the same."""
+    try:
+        return order.open_consignee() if order.consignee_sealed else None
+    except SealBroken:
+        logger.error("document.consignee_sealed", order_id=order.pk)
+        return None
 
 
 def _milestones(order: Order) -> list[dict[str, Any]]:

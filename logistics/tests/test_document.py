@@ -1,10 +1,12 @@
 """The order document: its shape, its queries, what it hides, and how its cache stays true."""
 
+import base64
 import datetime as dt
 import json
 
 import pytest
 from django.core.cache import cache
+from structlog.testing import capture_logs
 
 from frozenshop.kernel import clock
 from logistics import document, problems
@@ -51,6 +53,19 @@ def test_a_document_has_exactly_the_published_fields():
     assert list(built["lines"][0]) == ["sku", "name", "quantity", "unit_price_fen", "temperature_class"]
     assert list(built["history"][0]) == ["from", "to", "occurred_at", "recorded_at", "source"]
     assert list(built["alerts"][0]) == ["kind", "message", "since"]
+
+
+def test_a_lost_key_empties_the_consignee_says_so_and_shows_the_rest(settings):
+    order, kept = busy_order(), settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = "t2:" + base64.b64encode(b"another key of thirty-two bytes!").decode()
+    with capture_logs() as logs:
+        built = json.loads(document.read_document(order.order_no).body)
+    assert built["consignee"] == {"name": "", "phone": "", "address": ""}
+    assert len(built["shipments"]) == 4
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("document.consignee_sealed", "error")]
+    assert document.unmask(built, order)["consignee"] == built["consignee"]
+    settings.FIELD_ENCRYPTION_KEYS = kept
+    assert json.loads(document.read_document(order.order_no).body)["consignee"]["phone"]
 
 
 def test_a_document_takes_six_queries_however_much_is_in_it(django_assert_num_queries):
