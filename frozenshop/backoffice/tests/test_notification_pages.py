@@ -356,3 +356,10 @@ def test_no_page_shows_a_phone_a_name_an_address_or_an_openid(root, post, caplog
         assert not [url for url, body in zip(pages, shown, strict=False) if secret in body], secret
         assert not any(secret in body for body in shown), secret
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("url", [NOTICES, DELIVERIES, "/admin/notifications/messagetemplate/"])
+@pytest.mark.parametrize("name", ["fate", "what", "whom", "sent", "by", "channel", "q", "after", "before"])
+def test_the_lists_take_any_parameter(viewer, url, name):
+    for typed in ("\x00", "😀", "x" * 300, "99999999999999999999999", "'; --", "[1]"):
+        assert viewer.get(url, {name: typed}).status_code in (200, 302)
