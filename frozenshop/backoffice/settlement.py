@@ -13,10 +13,11 @@ from django.template.response import TemplateResponse
 from frozenshop.backoffice.wording import clock, duration, yuan
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.errors import Problem
-from notifications.models import ShippingReport
+from notifications.models import ShippingReport, WechatCompany
 from notifications.settlement import correction, frozen, guard, known
 
 VIEW, CHANGE = "notifications.view_shippingreport", "notifications.change_shippingreport"
+COMPANIES = 500
 HOURS = (0, 24, 48, 24 * 7, 24 * 12)
 State = ShippingReport.State
 ACTS: dict[str, tuple[Callable[[ShippingReport, AbstractBaseUser], None], str]] = {
@@ -44,6 +45,7 @@ def settlement_view(request: HttpRequest) -> HttpResponse:
         "held": [(one, yuan(one.fen)) for one in held],
         "rows": [_row(report) for report in rows],
         "cut": len(rows) == frozen.SHOWN,
+        "companies": WechatCompany.objects.order_by("delivery_id")[:COMPANIES],
     }
     return TemplateResponse(request, "backoffice/settlement.html", context)
 

@@ -7,6 +7,7 @@ import pytest
 from frozenshop.backoffice.tests.pages import messages, text
 from logistics import shipping
 from logistics.tests.factories import STAFF
+from notifications.settlement import companies
 from notifications.tests.conftest import frozen
 from notifications.tests.settling import Shop, report, state
 from notifications.tests.wechat_sim import sim
@@ -43,6 +44,11 @@ def test_held_money_stands_by_reason_with_its_sum(shop, viewer):
     assert "还没有发货" in shown
     assert "待上报" in shown
     assert "没有未结算的订单" in text(viewer.get(PAGE, {"hours": "48"}))
+
+
+def test_the_codes_that_a_carrier_may_be_given_are_shown(shop, viewer):
+    companies.download()
+    assert "<td>JTSD</td><td>极兔速递</td>" in text(viewer.get(PAGE))
 
 
 def test_what_waits_longer_than_wechat_waits_is_on_the_index_page(shop, login):
