@@ -56,10 +56,51 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
+EVERY_INTEGRATION = {
+    "CAINIAO_PROVIDER_ID": "shop",
+    "CAINIAO_APP_CODE": "app",
+    "CAINIAO_SECRET": secrets.token_hex(16),
+    "KUAIDI100_CUSTOMER": secrets.token_hex(16).upper(),
+    "KUAIDI100_KEY": "abcdefGH1234",
+    "KUAIDI100_CALLBACK_SALT": secrets.token_hex(16),
+    "SF_PARTNER_ID": "shop",
+    "SF_CHECKWORD": secrets.token_hex(16),
+    "SF_CALLBACK_SECRETS": secrets.token_urlsafe(24),
+    "WECHAT_PUSH_TOKEN": secrets.token_hex(16),
+    "WECHAT_PUSH_AES_KEY": secrets.token_hex(32)[:43],
+    "WECHAT_MCHID": "1900000109",
+    "WECHAT_OFFICIAL_APPID": "wxfedcba9876543210",
+    "WECHAT_OFFICIAL_APP_SECRET": secrets.token_hex(16),
+    "ALIYUN_SMS_ACCESS_KEY_ID": "shop",
+    "ALIYUN_SMS_ACCESS_KEY_SECRET": secrets.token_hex(16),
+    "ALIYUN_SMS_SIGN_NAME": "冻品小店",
+    "ALIYUN_SMS_CALLBACK_SECRETS": secrets.token_urlsafe(24),
+    "TENCENT_SMS_SECRET_ID": "shop",
+    "TENCENT_SMS_SECRET_KEY": secrets.token_hex(16),
+    "TENCENT_SMS_SDK_APP_ID": "1400006666",
+    "TENCENT_SMS_SIGN_NAME": "冻品小店",
+    "TENCENT_SMS_CALLBACK_SECRETS": secrets.token_urlsafe(24),
+    "WECOM_BOT_URL": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=" + secrets.token_hex(16),
+    "EMAIL_URL": "smtp+tls://shop:secret@mail.example.com:587",
+    "EMAIL_FROM": "shop@example.com",
+    "ALIYUN_SMS_CODE_TEMPLATE": "SMS_123456789",
+    "TENCENT_SMS_CODE_TEMPLATE": "1234567",
+}
+
+
 def test_the_check_is_clean_with_the_settings_of_production(manage):
-    done = manage(*CHECK)
+    done = manage(*CHECK, **EVERY_INTEGRATION)
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout + done.stderr
+
+
+def test_an_integration_without_its_keys_is_off_and_says_so_once(manage):
+    done = manage(*CHECK)
+    said = [line.split(".")[0].strip("?: (") for line in done.stderr.splitlines() if line.startswith("?:")]
+    assert done.returncode == 0
+    assert {"cainiao", "kuaidi100", "sf", "aliyun_sms", "tencent_sms", "wecom_bot", "email"} <= set(said)
+    assert len(said) == len(set(said))
+    assert not {"ERRORS:", "WARNINGS:"} & set(done.stderr.splitlines())
 
 
 @pytest.mark.parametrize("name", KEYS)
