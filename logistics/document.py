@@ -222,7 +222,7 @@ def _consignee(order: Order) -> dict[str, str]:
 
 
 def _opened(order: Order) -> Consignee | None:
-    """Return the consignee; None where there is none or its key is lost: where the goods are can be told all the same."""
+    """Return the consignee; None where there is none, or its key is lost: the goods can be followed all the same."""
     try:
         return order.open_consignee() if order.consignee_sealed else None
     except SealBroken:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from frozenshop.kernel.changelist import record_act, staff_actor
+from frozenshop.kernel.client_address import client_address
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.errors import Invalid, NotPossible
 from logistics import driver_links, manual
@@ -46,7 +47,7 @@ def report(request: HttpRequest, order: Order, shipment: Shipment, data: dict[st
         data["description"],
         data["location"],
     )
-    address = str(request.META.get("REMOTE_ADDR", ""))
+    address = client_address(request)
     try:
         recorded = manual.report(shipment, step, by=staff_actor(request), subject=order.order_no, address=address)
     except Invalid as problem:

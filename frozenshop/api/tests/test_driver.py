@@ -271,6 +271,21 @@ def test_guessing_is_slowed_down_while_live_links_go_on(phone, page):
     assert phone.get(page).status_code == 200
 
 
+def test_behind_a_proxy_who_guesses_slows_down_nobody_else(phone, settings):
+    settings.TRUSTED_PROXIES = 1
+    for _ in range(driver.GUESS_BURST + 1):
+        refused = phone.get("/d/unknown", headers={"X-Forwarded-For": "203.0.113.7"})
+    other = phone.get("/d/unknown", headers={"X-Forwarded-For": "203.0.113.8"})
+    assert (refused.status_code, other.status_code) == (429, 404)
+
+
+def test_behind_a_proxy_the_driver_s_own_address_is_on_record(phone, page, settings):
+    settings.TRUSTED_PROXIES = 1
+    for act in ({"address": "show"}, {"step": "arriving", "turn": 0, "confirmed": "yes"}):
+        phone.post(page, act, headers={"X-Forwarded-For": "203.0.113.7"})
+    assert set(AuditEntry.objects.values_list("address", flat=True)) == {"203.0.113.7"}
+
+
 def test_one_link_is_slowed_down_alone(phone, page):
     codes = [phone.get(page).status_code for _ in range(driver.LINK_BURST + 1)]
     assert codes[-2:] == [200, 429]

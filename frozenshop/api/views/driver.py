@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from frozenshop.api.bodies import BUYER_BYTES, check_length
 from frozenshop.api.errors import TooLarge
 from frozenshop.kernel import audit, throttling
+from frozenshop.kernel.client_address import client_address
 from frozenshop.kernel.crypto import SealBroken
 from logistics import driver_links, manual, tracking
 from logistics.manual import DRIVER_REASONS, DRIVER_STEPS, MAX_REMARK, Heard
@@ -88,7 +89,7 @@ def _told(request: HttpRequest, link: DriverLink, name: str) -> HttpResponse:
         turn=int(turn) if turn.isascii() and turn.isdecimal() and len(turn) <= 6 else -1,
         reason=reason if reason in DRIVER_REASONS else "",
         remark=remark,
-        address=request.META.get("REMOTE_ADDR", ""),
+        address=client_address(request),
     )
     if heard is Heard.ENDED:
         return _dead()
@@ -115,7 +116,7 @@ def _addresses(request: HttpRequest, link: DriverLink) -> HttpResponse:
         "driver.address_shown",
         f"shipment:{link.shipment_id}",
         details={"waybill_no": link.shipment.waybill_no},
-        address=request.META.get("REMOTE_ADDR", ""),
+        address=client_address(request),
     )
     return _parcel(link, in_full=True)
 
@@ -176,7 +177,7 @@ def _dead() -> HttpResponse:
 
 
 def _guesser(request: HttpRequest) -> str:
-    return f"driver_guess:{request.META.get('REMOTE_ADDR', '')}"
+    return f"driver_guess:{client_address(request)}"
 
 
 def _render(template: str, shown: dict[str, Any], status: int = 200) -> HttpResponse:

@@ -219,7 +219,7 @@ class ShipmentEventsView(WriteView):
         step = merchant_input.parse_step(read_json(request._request.body))
         order = _order(order_no)
         shipment = _shipment(order, waybill_no)
-        address = request.META.get("REMOTE_ADDR", "")
+        address = client_address(request._request)
 
         def tell() -> HttpResponse:
             applied = manual.report(shipment, step, by=self.actor, subject=order.order_no, address=address)
