@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from notifications.settlement import guard, known, payments
 from notifications.settlement.known import Known, Unreadable
 from notifications.wechat import client
 from orders import alerting
-from orders.models import AlertKind
+from orders.models import AlertKind, Order
 
 logger = structlog.get_logger(__name__)
 
@@ -55,6 +55,7 @@ def walk(effect: outbox.Effect, begin: int, end: int, last_index: str = "", stra
 def compare(listed: Sequence[Mapping[str, Any]]) -> Counter[str]:
     """Bring our reports in line with what WeChat lists; count what was found, by what it was."""
     names = {name for one in listed for name in payments.names(one)}
+    _adopt(listed, set(ShippingReport.objects.filter(payment__in=names).values_list("payment", flat=True)))
     reports: dict[str, list[ShippingReport]] = {}
     for report in ShippingReport.objects.filter(payment__in=names).select_related("order"):
         reports.setdefault(report.payment, []).append(report)
@@ -66,6 +67,14 @@ def compare(listed: Sequence[Mapping[str, Any]]) -> Counter[str]:
         except Unreadable:
             found["unreadable"] += 1
     return found
+
+
+def _adopt(listed: Sequence[Mapping[str, Any]], known_names: Collection[str]) -> None:
+    """Guard orders that slipped through, as far as the merchant's number of their payment is the order's."""
+    unknown = [one for one in listed if not any(name in known_names for name in payments.names(one))]
+    numbers = [str(one.get("merchant_trade_no") or "") for one in unknown]
+    for order_id in Order.objects.filter(order_no__in=numbers).values_list("pk", flat=True):
+        guard.follow(order_id)
 
 
 def _compare(told: Known, ours: Iterable[ShippingReport]) -> Counter[str]:

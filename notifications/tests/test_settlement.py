@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from frozenshop.kernel.actor import Actor, Source
+from frozenshop.kernel.models import OutboxMessage
 from logistics import shipping
 from logistics.models import Carrier
 from logistics.tests.factories import report as tell_parcel
@@ -16,6 +17,7 @@ from notifications.tests.wechat_sim import sim
 from orders import lifecycle
 from orders.models import Alert, OrderStatus
 from orders.tests.factories import line, make_order
+from sandbox.faults import Fault
 
 assert sim
 pytestmark = pytest.mark.django_db
@@ -30,8 +32,6 @@ def shop(sim, frozen) -> Shop:
 
 
 def fault(shop: Shop, kind: str) -> None:
-    from sandbox.faults import Fault
-
     shop.sim.world.faults.add(Fault("wechat", kind, 1.0, shop.sim.world.clock() + 3600))
 
 
@@ -267,8 +267,6 @@ def test_repeated_wakes_tell_once(shop):
 
 
 def test_what_nobody_looked_at_is_looked_at_again(shop):
-    from frozenshop.kernel.models import OutboxMessage
-
     shop.ship()
     shop.work()
     OutboxMessage.objects.filter(topic="notifications.report_shipping").delete()
@@ -548,6 +546,17 @@ def test_reconciliation_goes_page_by_page_and_counts_strangers(shop, monkeypatch
     reconciliation.begin(guard.clock.now())
     shop.work()
     assert "5 笔" in alerts()[0]
+
+
+def test_an_order_that_slipped_through_is_found_by_its_number(shop):
+    shop.charge(1, out_trade_no="A-77")
+    order = shop.pay(1, order_no="A-77", payment={"mchid": "1900000109", "out_trade_no": "A-77"}, known=False)
+    shop.ship(order)
+    OutboxMessage.objects.all().delete()
+    shop.frozen.shift(dt.timedelta(hours=1))
+    reconciliation.begin(guard.clock.now())
+    shop.work()
+    assert (state(order), shop.uploads()) == (("uploaded", ""), 1)
 
 
 # --- companies -----------------------------------------------------------------------------------
