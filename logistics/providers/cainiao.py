@@ -5,22 +5,20 @@ What is documented, what was only seen, and what is unproved stands in docs/prov
 """
 
 import base64
-import dataclasses
 import datetime as dt
 import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, unquote_plus
+from urllib.parse import unquote
 
 from django.conf import settings
 
-from frozenshop.kernel import callback_secrets, clock, http, strict_json
+from frozenshop.kernel import callback_secrets, clock, strict_json
 from logistics.models import ShipmentStatus
-from logistics.providers import reading
+from logistics.providers import reading, wire
 from logistics.providers.base import (
-    MAX_PUSH_BYTES,
     Concerns,
     Forged,
     Overall,
@@ -80,17 +78,8 @@ def subscribe(question: Question, *, timeout: float = 5.0) -> None:
         _raise_unless_nothing_known(answer.content)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the gateway: read, with a note for each repeated key, and as it came."""
-
-    content: Mapping[str, Any]
-    notes: tuple[str, ...]
-    raw: bytes
-
-
-def ask(msg_type: str, question: Question, *, digest: str, timeout: float) -> Answer:
-    """Put one question in one of the gateway's forms. Raises ProviderError where no JSON object comes back."""
+def ask(msg_type: str, question: Question, *, digest: str, timeout: float) -> wire.Answer:
+    """Put one question in one of the gateway's forms. Raises ProviderError."""
     text = json.dumps(_about(msg_type, question), ensure_ascii=False, separators=(",", ":"))
     form = {
         "msg_type": msg_type,
@@ -100,16 +89,7 @@ def ask(msg_type: str, question: Question, *, digest: str, timeout: float) -> An
         "data_digest": sign(text, _secrets()[0], digest),
     }
     url = settings.CAINIAO_BASE_URL.rstrip("/") + GATEWAY
-    try:
-        response = http.call("cainiao", "POST", url, data=form, timeout=timeout)
-        content, notes = strict_json.load(response.content.decode("utf-8-sig"))
-    except http.ServiceError as error:
-        raise ProviderError(str(error), permanent=not error.transient, concerns=Concerns.ACCOUNT) from error
-    except ValueError as error:
-        raise ProviderError("答复不是 JSON", concerns=Concerns.ACCOUNT) from error
-    if not isinstance(content, dict):
-        raise ProviderError("答复不是 JSON 对象", concerns=Concerns.ACCOUNT)
-    return Answer(content, notes, response.content)
+    return wire.ask("cainiao", "POST", url, data=form, timeout=timeout)
 
 
 def _about(msg_type: str, question: Question) -> dict[str, Any]:
@@ -120,7 +100,7 @@ def _about(msg_type: str, question: Question) -> dict[str, Any]:
     return {"arg0": {"appCode": settings.CAINIAO_APP_CODE, **about, **phone}}
 
 
-def told_by(answer: Answer, question: Question) -> ProviderReport:
+def told_by(answer: wire.Answer, question: Question) -> ProviderReport:
     """Return what an answer says of the waybill that was asked about. Raises ProviderError."""
     shape, parcel, details, notes = unfold(answer.content)
     if not details:
@@ -128,13 +108,10 @@ def told_by(answer: Answer, question: Question) -> ProviderReport:
         if not shape:
             raise ProviderError("答复的形状不认识，请运行 manage.py check_cainiao", concerns=Concerns.ACCOUNT)
     waybill_no = reading.text(parcel.get("mailNo")) or question.waybill_no
-    if waybill_no.casefold() != question.waybill_no.casefold():
-        raise ProviderError("答复的运单号与所问不符")
+    reading.check_answered(waybill_no, question)
     events, unreadable = _events(_scan(detail) for detail in details)
-    # An answer has no time of its own. The day is enough, and keeps repeated answers without scans one report.
-    today = clock.start_of_day(clock.shanghai(clock.now()).date())
-    overall = _overall(parcel, events[-1].occurred_at if events else today, has_events=bool(events))
-    told = [(event.code, event.text) for event in events] + ([(overall.code, "")] if overall else [])
+    as_of = events[-1].occurred_at if events else reading.said_today()
+    overall = _overall(parcel, as_of, has_events=bool(events))
     return ProviderReport(
         waybill_no=waybill_no,
         carrier_code=reading.text(parcel.get("cpCode")) or question.carrier_code,
@@ -142,7 +119,7 @@ def told_by(answer: Answer, question: Question) -> ProviderReport:
         overall=overall,
         found=bool(events),
         reason=_reason(answer.content)[:200],
-        unknown_codes=_unknown(told),
+        unknown_codes=reading.unknown_codes(events, overall, known),
         notes=(*answer.notes, *notes, *unreadable),
         raw=answer.raw,
     )
@@ -188,8 +165,7 @@ def _raise_unless_nothing_known(content: Mapping[str, Any]) -> None:
     refused = str(content.get("success")).lower() == "false" or (code and "success" not in content)
     if not refused or any(part in reason for part in NOTHING_KNOWN):
         return
-    for secret in _secrets():
-        reason = reason.replace(secret, "***")
+    reason = wire.masked(reason, _secrets())
     by_wording = next((kind for part, kind in WORDINGS.items() if part in reason), (False, Concerns.WAYBILL))
     permanent, concerns = ERRORS.get(code, by_wording)
     raise ProviderError(f"{code} {reason}".strip()[:200], permanent=permanent, concerns=concerns)
@@ -224,7 +200,7 @@ def _is_signed(body: bytes, digest: str) -> bool:
     envelope = _envelope(body)
     # A base64 digest may have been form-encoded twice, or not at all: then it lost its plus signs on the way.
     given = unquote(envelope["data_digest"]).strip().replace(" ", "+").encode("utf-8", "surrogatepass")
-    texts = {envelope["logistics_interface"], _decoded_once_more(envelope["logistics_interface"])}
+    texts = {envelope["logistics_interface"], wire.decoded_once_more(envelope["logistics_interface"])}
     wanted = [sign(text, secret, digest).encode() for text in texts for secret in _secrets()]
     matches = [hmac.compare_digest(right, given) for right in wanted]
     return any(matches)
@@ -232,22 +208,20 @@ def _is_signed(body: bytes, digest: str) -> bool:
 
 def _check_address(body: bytes, secret: str) -> None:
     """The array form carries no signature: its address, known to its sender only, stands in for one."""
-    if len(body) > MAX_PUSH_BYTES:
-        raise Unreadable("超过 1 MB")
+    wire.check_length(body)
     if not callback_secrets.opens(secret, "CAINIAO_CALLBACK_SECRETS"):
         raise Forged("地址中的密钥不符")
 
 
 def parse(body: bytes, received_at: dt.datetime | None = None) -> tuple[ProviderReport, ...]:
     try:
-        text = body.decode() if _is_array(body) else _decoded_once_more(_envelope(body)["logistics_interface"])
+        text = body.decode() if _is_array(body) else wire.decoded_once_more(_envelope(body)["logistics_interface"])
         content, notes = strict_json.load(text)
     except ValueError as error:
         raise Unreadable("内容不是可读的 JSON") from error
     by_parcel: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for record in reading.mappings(content if isinstance(content, list) else [content]):
-        waybill_no = reading.text(record.get("mailNo"))
-        if 0 < len(waybill_no) <= 64:
+        if waybill_no := reading.waybill_no(record.get("mailNo")):
             by_parcel.setdefault((waybill_no, reading.text(record.get("cpCode"))), []).append(record)
     if not by_parcel:
         raise Unreadable("没有可读的运单（mailNo）")
@@ -262,13 +236,12 @@ def _pushed(
     events, unreadable = _events(_node(record) for record in records)
     undated = [record for record in records if reading.instant(record.get("logisticsGmtModified")) is None]
     overall = _overall(undated[-1], said_at, has_events=True) if undated else None
-    told = [(event.code, event.text) for event in events] + ([(overall.code, "")] if overall else [])
     return ProviderReport(
         waybill_no=parcel[0],
         carrier_code=parcel[1],
         events=events,
         overall=overall,
-        unknown_codes=_unknown(told),
+        unknown_codes=reading.unknown_codes(events, overall, known),
         notes=notes + unreadable,
     )
 
@@ -295,28 +268,7 @@ def _is_array(body: bytes) -> bool:
 
 
 def _envelope(body: bytes) -> dict[str, str]:
-    """Return the fields of a LINK push, from a form (as documented) or a JSON object (as one client sends it)."""
-    if len(body) > MAX_PUSH_BYTES:
-        raise Unreadable("超过 1 MB")
-    try:
-        text = body.decode()
-        if text.lstrip().startswith("{"):
-            fields, _ = strict_json.load(text)
-            fields = {name: reading.scalar(value) for name, value in fields.items()}
-        else:
-            fields = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20))
-    except ValueError as error:
-        raise Unreadable("既不是表单也不是 JSON") from error
-    if not fields.get("logistics_interface"):
-        raise Unreadable("没有 logistics_interface")
-    if not fields.get("data_digest"):
-        raise Forged("没有 data_digest")
-    return fields
-
-
-def _decoded_once_more(text: str) -> str:
-    """Undo a second form-encoding."""
-    return unquote_plus(text) if text[:3].upper() in ("%7B", "%5B") else text
+    return wire.signed_fields(body, "logistics_interface", "data_digest")
 
 
 # --- reading what it says -------------------------------------------------------------------------
@@ -326,15 +278,14 @@ Read = tuple[Any, ProviderEvent | None]
 
 
 def _events(read: Iterable[Read]) -> tuple[tuple[ProviderEvent, ...], tuple[str, ...]]:
-    """Return the scans oldest first without exact repeats, and a note for each whose time can't be read."""
-    events: dict[tuple[dt.datetime, str, str], ProviderEvent] = {}
-    notes = []
+    """Return the scans, and a note for each whose time can't be read."""
+    events, notes = [], []
     for written, event in read:
         if event is None:
             notes.append(f"时间无法识别：{reading.text(written)[:40]}")
         else:
-            events.setdefault((event.occurred_at, event.text, event.code), event)
-    return tuple(sorted(events.values(), key=lambda event: event.occurred_at)), tuple(notes)
+            events.append(event)
+    return reading.in_order(events), tuple(notes)
 
 
 def _scan(detail: Mapping[str, Any]) -> Read:
@@ -370,10 +321,6 @@ def _overall(parcel: Mapping[str, Any], as_of: dt.datetime, *, has_events: bool)
         return None
     weak = not exact and status in (ShipmentStatus.NO_TRACE, ShipmentStatus.PICKED_UP, ShipmentStatus.IN_TRANSIT)
     return Overall(status, code, as_of, weak=weak, location=reading.text(parcel.get("city"))[:100])
-
-
-def _unknown(told: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    return tuple({code: (code, text[:200]) for code, text in told if code and known(code) is None}.values())
 
 
 def _code(value: Any) -> str:

@@ -11,15 +11,14 @@ import hmac
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, unquote_plus
+from urllib.parse import unquote
 
 from django.conf import settings
 
-from frozenshop.kernel import clock, http, strict_json
+from frozenshop.kernel import clock, strict_json
 from logistics.models import ShipmentStatus
-from logistics.providers import reading
+from logistics.providers import reading, wire
 from logistics.providers.base import (
-    MAX_PUSH_BYTES,
     Candidate,
     Concerns,
     Forged,
@@ -77,27 +76,24 @@ def sign(request_data: str, api_key: str) -> str:
 
 
 def query(question: Question, *, timeout: float = 5.0) -> ProviderReport:
-    answer, raw = _call(QUERY_PATH, settings.KDNIAO_QUERY_TYPE, _about(question), timeout=timeout)
-    if not answer.get("Success"):
-        _raise_unless_nothing_known(answer)
-    # An answer has no time of its own. The day is enough, and keeps repeated answers without scans one report.
-    today = clock.start_of_day(clock.shanghai(clock.now()).date())
-    report = dataclasses.replace(_report(answer, said_at=today), raw=raw)
-    if report.waybill_no.casefold() != question.waybill_no.casefold():
-        raise ProviderError("答复的运单号与所问不符")
-    return report
+    answer = _call(QUERY_PATH, settings.KDNIAO_QUERY_TYPE, _about(question), timeout=timeout)
+    if not answer.content.get("Success"):
+        _raise_unless_nothing_known(answer.content)
+    report = _report(answer.content, said_at=reading.said_today())
+    reading.check_answered(report.waybill_no, question)
+    return dataclasses.replace(report, raw=answer.raw)
 
 
 def subscribe(question: Question, *, timeout: float = 5.0) -> None:
     request_type = SUBSCRIBE_TYPES.get(settings.KDNIAO_QUERY_TYPE, "8008")
-    answer, _ = _call(DIST_PATH, request_type, _about(question), timeout=timeout)
+    answer = _call(DIST_PATH, request_type, _about(question), timeout=timeout).content
     if not answer.get("Success"):
         _raise_unless_nothing_known(answer)
 
 
 def recognise(waybill_no: str, *, timeout: float = 5.0) -> tuple[Candidate, ...]:
     """Return the carriers that a number may belong to, most likely first; empty where 快递鸟 can't tell."""
-    answer, _ = _call(QUERY_PATH, RECOGNISE, {"LogisticCode": waybill_no}, timeout=timeout)
+    answer = _call(QUERY_PATH, RECOGNISE, {"LogisticCode": waybill_no}, timeout=timeout).content
     shippers = answer.get("Shippers")
     if not answer.get("Success") and not isinstance(shippers, list):
         _raise_unless_nothing_known(answer)
@@ -118,7 +114,7 @@ def _about(question: Question) -> dict[str, str]:
     return {name: value for name, value in about.items() if value or name == "OrderCode"}
 
 
-def _call(path: str, request_type: str, data: Mapping[str, str], *, timeout: float) -> tuple[dict[str, Any], bytes]:
+def _call(path: str, request_type: str, data: Mapping[str, str], *, timeout: float) -> wire.Answer:
     request_data = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     form = {
         "RequestData": request_data,
@@ -128,16 +124,7 @@ def _call(path: str, request_type: str, data: Mapping[str, str], *, timeout: flo
         "DataType": "2",
     }
     url = settings.KDNIAO_BASE_URL.rstrip("/") + path
-    try:
-        response = http.call("kdniao", "POST", url, data=form, timeout=timeout)
-        answer, _ = strict_json.load(response.content.decode("utf-8-sig"))
-    except http.ServiceError as error:
-        raise ProviderError(str(error), permanent=not error.transient, concerns=Concerns.ACCOUNT) from error
-    except ValueError as error:
-        raise ProviderError("答复不是 JSON", concerns=Concerns.ACCOUNT) from error
-    if not isinstance(answer, dict):
-        raise ProviderError("答复不是 JSON 对象", concerns=Concerns.ACCOUNT)
-    return answer, response.content
+    return wire.ask("kdniao", "POST", url, data=form, timeout=timeout)
 
 
 def _raise_unless_nothing_known(answer: Mapping[str, Any]) -> None:
@@ -145,8 +132,7 @@ def _raise_unless_nothing_known(answer: Mapping[str, Any]) -> None:
     reason = reading.text(answer.get("Reason"))
     if not reason or any(part in reason for part in NOTHING_KNOWN):
         return
-    for key in _keys():
-        reason = reason.replace(key, "***")
+    reason = wire.masked(reason, _keys())
     permanent, concerns = next((kind for part, kind in REASONS.items() if part in reason), (False, Concerns.WAYBILL))
     raise ProviderError(reason[:200], permanent=permanent, concerns=concerns)
 
@@ -162,7 +148,7 @@ def _keys() -> list[str]:
 def authenticate(body: bytes, secret: str = "") -> None:
     fields = _fields(body)
     given = unquote(fields["DataSign"]).strip().encode("utf-8", "surrogatepass")
-    texts = {fields["RequestData"], _json_text(fields["RequestData"])}
+    texts = {fields["RequestData"], wire.decoded_once_more(fields["RequestData"])}
     matches = [hmac.compare_digest(sign(text, key).encode(), given) for text in texts for key in _keys()]
     if not any(matches):
         raise Forged("DataSign 不符")
@@ -173,7 +159,7 @@ def parse(body: bytes, received_at: dt.datetime | None = None) -> tuple[Provider
     if fields.get("RequestType") == CASH_ON_DELIVERY_PUSH:
         return ()
     try:
-        message, notes = strict_json.load(_json_text(fields["RequestData"]))
+        message, notes = strict_json.load(wire.decoded_once_more(fields["RequestData"]))
     except ValueError as error:
         raise Unreadable("RequestData 不是可读的 JSON") from error
     if not isinstance(message, dict) or not isinstance(message.get("Data"), list):
@@ -202,28 +188,7 @@ def _reply(status: int, *, reason: str) -> Reply:
 
 
 def _fields(body: bytes) -> dict[str, str]:
-    """Return the three fields of a push, from a form (as documented) or from a raw JSON body (as some receive it)."""
-    if len(body) > MAX_PUSH_BYTES:
-        raise Unreadable("超过 1 MB")
-    try:
-        text = body.decode()
-        if text.lstrip().startswith("{"):
-            envelope, _ = strict_json.load(text)
-            fields = {name: reading.scalar(value) for name, value in envelope.items()}
-        else:
-            fields = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=20))
-    except ValueError as error:
-        raise Unreadable("既不是表单也不是 JSON") from error
-    if not fields.get("RequestData"):
-        raise Unreadable("没有 RequestData")
-    if not fields.get("DataSign"):
-        raise Forged("没有 DataSign")
-    return fields
-
-
-def _json_text(request_data: str) -> str:
-    """Undo the second form-encoding that some pushes carry."""
-    return unquote_plus(request_data) if request_data[:3].upper() == "%7B" else request_data
+    return wire.signed_fields(body, "RequestData", "DataSign")
 
 
 # --- reading what it says -------------------------------------------------------------------------
@@ -231,7 +196,7 @@ def _json_text(request_data: str) -> str:
 
 def _reports(items: Iterable[Any], said_at: dt.datetime, notes: tuple[str, ...]) -> tuple[ProviderReport, ...]:
     """Return a report per readable item; one that can't be read doesn't hold up the others."""
-    readable = [item for item in reading.mappings(items) if 0 < len(reading.text(item.get("LogisticCode"))) <= 64]
+    readable = [item for item in reading.mappings(items) if reading.waybill_no(item.get("LogisticCode"))]
     if not readable:
         raise Unreadable("Data 中没有可读的运单")
     return tuple(_report(item, said_at=said_at, notes=notes) for item in readable)
@@ -240,7 +205,6 @@ def _reports(items: Iterable[Any], said_at: dt.datetime, notes: tuple[str, ...])
 def _report(item: Mapping[str, Any], *, said_at: dt.datetime, notes: tuple[str, ...] = ()) -> ProviderReport:
     events, unreadable = _events(reading.mappings(item.get("Traces")))
     overall = _overall(item, events[-1].occurred_at if events else said_at, has_events=bool(events))
-    told = [(event.code, event.text) for event in events] + ([(overall.code, "")] if overall else [])
     return ProviderReport(
         waybill_no=reading.text(item.get("LogisticCode")),
         carrier_code=reading.text(item.get("ShipperCode")),
@@ -248,24 +212,23 @@ def _report(item: Mapping[str, Any], *, said_at: dt.datetime, notes: tuple[str, 
         overall=overall,
         found=bool(events),
         reason=reading.text(item.get("Reason"))[:200],
-        unknown_codes=tuple({code: (code, text[:200]) for code, text in told if code and code not in CODES}.values()),
+        unknown_codes=reading.unknown_codes(events, overall, CODES.get),
         notes=notes + unreadable,
     )
 
 
 def _events(traces: Iterable[Mapping[str, Any]]) -> tuple[tuple[ProviderEvent, ...], tuple[str, ...]]:
-    """Return the scans oldest first without exact repeats, and a note for each whose time can't be read."""
-    events: dict[tuple[dt.datetime, str, str], ProviderEvent] = {}
-    notes = []
+    """Return the scans, and a note for each whose time can't be read."""
+    events, notes = [], []
     for trace in traces:
         occurred_at = reading.wall_clock(trace.get("AcceptTime"))
         if occurred_at is None:
             notes.append(f"AcceptTime 无法识别：{reading.text(trace.get('AcceptTime'))[:40]}")
             continue
         text, code = reading.text(trace.get("AcceptStation")), _code(trace.get("Action"))
-        event = ProviderEvent(_status(code), occurred_at, text, reading.text(trace.get("Location"))[:100], code)
-        events.setdefault((occurred_at, text, code), event)
-    return tuple(sorted(events.values(), key=lambda event: event.occurred_at)), tuple(notes)
+        place = reading.text(trace.get("Location"))[:100]
+        events.append(ProviderEvent(_status(code), occurred_at, text, place, code))
+    return reading.in_order(events), tuple(notes)
 
 
 def _overall(item: Mapping[str, Any], as_of: dt.datetime, *, has_events: bool) -> Overall | None:

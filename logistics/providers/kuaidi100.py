@@ -10,16 +10,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from django.conf import settings
 
-from frozenshop.kernel import http, strict_json
+from frozenshop.kernel import strict_json
 from logistics import callback_tokens
 from logistics.models import ShipmentStatus
-from logistics.providers import reading
+from logistics.providers import reading, wire
 from logistics.providers.base import (
-    MAX_PUSH_BYTES,
     Candidate,
     Concerns,
     Forged,
@@ -91,16 +89,15 @@ def query(question: Question, *, timeout: float = 5.0) -> ProviderReport:
     param = _json(about | {"show": "0", "order": "desc"})
     sign = sign_query(param, settings.KUAIDI100_KEY, settings.KUAIDI100_CUSTOMER)
     form = {"customer": settings.KUAIDI100_CUSTOMER, "sign": sign, "param": param}
-    answer, notes, raw = _call("POST", QUERY_PATH, data=form, timeout=timeout)
-    code = _return_code(answer)
+    told = wire.ask(NAME, "POST", _url(QUERY_PATH), data=form, timeout=timeout)
+    answer, code = told.content, _return_code(told.content)
     if code == NOTHING_KNOWN:
         said = reading.text(answer.get("message"))[:200]
-        return ProviderReport(question.waybill_no, question.carrier_code, found=False, reason=said, raw=raw)
+        return ProviderReport(question.waybill_no, question.carrier_code, found=False, reason=said, raw=told.raw)
     if code != OK:
         raise _refusal(answer, code, QUERY_REFUSALS)
-    if reading.text(answer.get("nu")).casefold() != question.waybill_no.casefold():
-        raise ProviderError("答复的运单号与所问不符")
-    return _report([answer], notes=notes, raw=raw)
+    reading.check_answered(reading.text(answer.get("nu")), question)
+    return _report([answer], notes=told.notes, raw=told.raw)
 
 
 def subscribe(question: Question, *, timeout: float = 5.0) -> None:
@@ -115,7 +112,8 @@ def subscribe(question: Question, *, timeout: float = 5.0) -> None:
         "key": settings.KUAIDI100_KEY,
         "parameters": parameters | _extras(question),
     }
-    answer, _, _ = _call("POST", SUBSCRIBE_PATH, data={"schema": "json", "param": _json(param)}, timeout=timeout)
+    form = {"schema": "json", "param": _json(param)}
+    answer = wire.ask(NAME, "POST", _url(SUBSCRIBE_PATH), data=form, timeout=timeout).content
     code = _return_code(answer)
     if code not in (OK, KNOWN_ALREADY):
         raise _refusal(answer, code, SUBSCRIBE_REFUSALS)
@@ -124,9 +122,11 @@ def subscribe(question: Question, *, timeout: float = 5.0) -> None:
 def recognise(waybill_no: str, *, timeout: float = 5.0) -> tuple[Candidate, ...]:
     """Return the carriers that a number may belong to, most likely first; empty where 快递100 can't tell."""
     params = {"num": waybill_no, "key": settings.KUAIDI100_KEY}
-    answer, _, _ = _call("GET", RECOGNISE_PATH, params=params, timeout=timeout)
+    answer = wire.ask_for_any(NAME, "GET", _url(RECOGNISE_PATH), params=params, timeout=timeout).content
     if isinstance(answer, dict):
         raise _refusal(answer, _return_code(answer), SUBSCRIBE_REFUSALS)
+    if not isinstance(answer, list):
+        raise ProviderError("答复不是 JSON 列表", concerns=Concerns.ACCOUNT)
     return tuple(
         Candidate(reading.text(found.get("comCode")), reading.text(found.get("name")))
         for found in reading.mappings(answer)
@@ -145,19 +145,8 @@ def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _call(method: str, path: str, **sent: Any) -> tuple[Any, tuple[str, ...], bytes]:
-    """Return an object (or the list of a recognition), what was odd about it, and the bytes."""
-    url = settings.KUAIDI100_BASE_URL.rstrip("/") + path
-    try:
-        response = http.call(NAME, method, url, **sent)
-        answer, notes = strict_json.load(response.content.decode("utf-8-sig"))
-    except http.ServiceError as error:
-        raise ProviderError(str(error), permanent=not error.transient, concerns=Concerns.ACCOUNT) from error
-    except ValueError as error:
-        raise ProviderError("答复不是 JSON", concerns=Concerns.ACCOUNT) from error
-    if not isinstance(answer, list if path == RECOGNISE_PATH and not isinstance(answer, dict) else dict):
-        raise ProviderError("答复不是 JSON 对象", concerns=Concerns.ACCOUNT)
-    return answer, notes, response.content
+def _url(path: str) -> str:
+    return f"{settings.KUAIDI100_BASE_URL.rstrip('/')}{path}"
 
 
 def _return_code(answer: Mapping[str, Any]) -> str:
@@ -166,9 +155,8 @@ def _return_code(answer: Mapping[str, Any]) -> str:
 
 
 def _refusal(answer: Mapping[str, Any], code: str, kinds: Mapping[str, tuple[bool, Concerns]]) -> ProviderError:
-    reason = reading.text(answer.get("message"))
-    for secret in filter(None, (settings.KUAIDI100_KEY, settings.KUAIDI100_CUSTOMER, *_salts())):
-        reason = reason.replace(secret, "***")
+    secrets = (settings.KUAIDI100_KEY, settings.KUAIDI100_CUSTOMER, *_salts())
+    reason = wire.masked(reading.text(answer.get("message")), secrets)
     permanent, concerns = kinds.get(code, (False, Concerns.WAYBILL))
     if LOCKED in reason:
         permanent, concerns = False, Concerns.WAYBILL
@@ -205,7 +193,7 @@ def parse(body: bytes, received_at: dt.datetime | None = None) -> tuple[Provider
     if not isinstance(push, dict):
         raise Unreadable("param 不是 JSON 对象")
     results = reading.mappings([push.get("lastResult"), push.get("destResult")])
-    if not results or not 0 < len(reading.text(results[0].get("nu"))) <= 64:
+    if not results or not reading.waybill_no(results[0].get("nu")):
         raise Unreadable("lastResult 中没有可读的运单")
     return (_report(results, push=push, notes=notes),)
 
@@ -224,17 +212,7 @@ def _reply(status: int, message: str) -> Reply:
 
 
 def _fields(body: bytes) -> dict[str, str]:
-    if len(body) > MAX_PUSH_BYTES:
-        raise Unreadable("超过 1 MB")
-    try:
-        fields = dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=20))
-    except ValueError as error:
-        raise Unreadable("不是表单") from error
-    if not fields.get("param"):
-        raise Unreadable("没有 param")
-    if not fields.get("sign"):
-        raise Forged("没有 sign")
-    return fields
+    return wire.signed_fields(body, "param", "sign", or_json=False)
 
 
 # --- reading what it says -------------------------------------------------------------------------
@@ -251,7 +229,6 @@ def _report(
     first, push = results[0], push or {}
     events, odd = _events(scan for result in results for scan in reading.mappings(result.get("data")))
     overall = _overall(first, events)
-    told = [(event.code, event.text) for event in events] + ([(overall.code, "")] if overall else [])
     asked, found = _carriers(first, push)
     ended = NO_MORE.get(reading.text(push.get("status")), "")
     said = reading.text(push.get("message"))
@@ -262,7 +239,7 @@ def _report(
         overall=overall,
         found=bool(events),
         reason=(said or _unless_ok(first))[:200],
-        unknown_codes=tuple({code: (code, text[:200]) for code, text in told if code and not known(code)}.values()),
+        unknown_codes=reading.unknown_codes(events, overall, known),
         notes=notes + odd,
         corrected_carrier_code=found,
         pushes_ended=f"{ended}：{said}".rstrip("：")[:200] if ended else "",
@@ -285,9 +262,8 @@ def _carriers(result: Mapping[str, Any], push: Mapping[str, Any]) -> tuple[str, 
 
 
 def _events(scans: Iterable[Mapping[str, Any]]) -> tuple[tuple[ProviderEvent, ...], tuple[str, ...]]:
-    """Return the scans oldest first without exact repeats, and a note for each that can't be read in full."""
-    events: dict[tuple[dt.datetime, str, str], ProviderEvent] = {}
-    notes = []
+    """Return the scans, and a note for each that can't be read in full."""
+    events, notes = [], []
     # Newest first as it comes: turned round, scans of one second keep their order.
     for scan in reversed(list(scans)):
         occurred_at = reading.wall_clock(scan.get("ftime")) or reading.wall_clock(scan.get("time"))
@@ -299,9 +275,8 @@ def _events(scans: Iterable[Mapping[str, Any]]) -> tuple[tuple[ProviderEvent, ..
             notes.append(f"状态码 {code} 按 {known(code)} 理解")
         if not code and reading.text(scan.get("status")):
             notes.append(f"没有对应的状态名：{reading.text(scan.get('status'))[:20]}")
-        event = ProviderEvent(_status(code), occurred_at, text, _place(scan), code, REASONS.get(code, ""))
-        events.setdefault((occurred_at, text, code), event)
-    return tuple(sorted(events.values(), key=lambda event: event.occurred_at)), tuple(dict.fromkeys(notes))
+        events.append(ProviderEvent(_status(code), occurred_at, text, _place(scan), code, REASONS.get(code, "")))
+    return reading.in_order(events), tuple(dict.fromkeys(notes))
 
 
 def _code(scan: Mapping[str, Any]) -> str:

@@ -17,12 +17,11 @@ from xml.sax.saxutils import escape
 
 from django.conf import settings
 
-from frozenshop.kernel import callback_secrets, clock, http, strict_json
+from frozenshop.kernel import callback_secrets, clock, strict_json
 from logistics.cold_products import cold_product
 from logistics.models import ShipmentStatus
-from logistics.providers import reading
+from logistics.providers import reading, wire
 from logistics.providers.base import (
-    MAX_PUSH_BYTES,
     Concerns,
     Forged,
     ProviderError,
@@ -144,17 +143,12 @@ def _call(service: str, data: Mapping[str, Any], *, timeout: float, several: boo
         "msgDigest": sign(msg_data, timestamp, settings.SF_CHECKWORD),
         "msgData": msg_data,
     }
-    try:
-        response = http.call("sf", "POST", settings.SF_BASE_URL.rstrip("/") + PATH, data=form, timeout=timeout)
-        outer = _object(response.content.decode("utf-8-sig"))
-        code = reading.text(outer.get("apiResultCode"))
-        if code != "A1000":
-            raise _refusal(code, outer.get("apiErrorMsg"), PLATFORM.get(code, (False, Concerns.ACCOUNT)))
-        inner = _object(outer.get("apiResultData"))
-    except http.ServiceError as error:
-        raise ProviderError(str(error), permanent=not error.transient, concerns=Concerns.ACCOUNT) from error
-    except ValueError as error:
-        raise ProviderError("答复不是 JSON 对象", concerns=Concerns.ACCOUNT) from error
+    url = settings.SF_BASE_URL.rstrip("/") + PATH
+    outer = wire.ask("sf", "POST", url, data=form, timeout=timeout).content
+    code = reading.text(outer.get("apiResultCode"))
+    if code != "A1000":
+        raise _refusal(code, outer.get("apiErrorMsg"), PLATFORM.get(code, (False, Concerns.ACCOUNT)))
+    inner = _inner(outer.get("apiResultData"))
     _check_success(inner, several=several)
     return inner
 
@@ -170,16 +164,18 @@ def _check_success(inner: Mapping[str, Any], *, several: bool) -> None:
 
 def _refusal(code: str, message: Any, kind: tuple[bool, Concerns]) -> ProviderError:
     reason = f"{code} {reading.text(message)}".strip() or "没有说明原因"
-    for secret in (settings.SF_CHECKWORD, *callback_secrets.listed(SECRETS)):
-        reason = reason.replace(secret, "***") if secret else reason
+    reason = wire.masked(reason, (settings.SF_CHECKWORD, *callback_secrets.listed(SECRETS)))
     return ProviderError(reason[:200], permanent=kind[0], concerns=kind[1])
 
 
-def _object(text: Any) -> Mapping[str, Any]:
-    """Return a JSON object; `apiResultData` is one written as a text. Raises ValueError."""
-    value = text if isinstance(text, dict) else strict_json.load(reading.scalar(text))[0]
+def _inner(data: Any) -> Mapping[str, Any]:
+    """Return `apiResultData`: an object, or one written as a text."""
+    try:
+        value = data if isinstance(data, dict) else strict_json.load(reading.scalar(data))[0]
+    except ValueError:
+        value = None
     if not isinstance(value, dict):
-        raise ValueError("no object")
+        raise ProviderError("答复不是 JSON 对象", concerns=Concerns.ACCOUNT)
     return value
 
 
@@ -190,15 +186,14 @@ def authenticate(body: bytes, secret: str = "") -> None:
     """A push is not signed: whoever knows the path may push."""
     if not callback_secrets.opens(secret, SECRETS):
         raise Forged("回调地址中的密钥不符")
-    if len(body) > MAX_PUSH_BYTES:
-        raise Unreadable("超过 1 MB")
+    wire.check_length(body)
 
 
 def parse(body: bytes, received_at: dt.datetime | None = None) -> tuple[ProviderReport, ...]:
     routes, notes = _routes(body)
     parcels: dict[str, list[Mapping[str, Any]]] = {}
     for route in routes:
-        if 0 < len(waybill_no := reading.text(route.get("mailno"))) <= 64:
+        if waybill_no := reading.waybill_no(route.get("mailno")):
             parcels.setdefault(waybill_no, []).append(route)
     if routes and not parcels:
         raise Unreadable("WaybillRoute 中没有可读的运单号")
@@ -234,8 +229,7 @@ def _is_xml(body: bytes) -> bool:
 
 def _routes(body: bytes) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
     """Return the routes of a push in either form, and what was odd about it. Raises Unreadable."""
-    if len(body) > MAX_PUSH_BYTES:
-        raise Unreadable("超过 1 MB")
+    wire.check_length(body)
     try:
         text = body.decode("utf-8-sig").strip()
         if text.startswith("{"):
@@ -298,21 +292,21 @@ def _xml_routes(text: str) -> list[Mapping[str, Any]]:
 
 def _report(waybill_no: str, routes: Iterable[Mapping[str, Any]], notes: tuple[str, ...] = ()) -> ProviderReport:
     """Return what the routes of one waybill amount to: oldest first, each of the many repetitions once."""
-    events: dict[tuple[dt.datetime, str, str], ProviderEvent] = {}
+    events = []
     remarks = dict.fromkeys(notes)
     for route in routes:
         if product := cold_product(CARRIER, reading.text(route.get("expressTypeId"))):
             remarks[f"冷链产品：{product}"] = None
         if event := _event(route):
-            events.setdefault((event.occurred_at, event.text, event.code), event)
+            events.append(event)
         else:
             remarks[f"acceptTime 无法识别：{reading.text(route.get('acceptTime'))[:40]}"] = None
-    told = sorted(events.values(), key=lambda event: event.occurred_at)
+    told = reading.in_order(events)
     unknown = {event.code: event.text[:200] for event in told if _is_unknown(event)}
     return ProviderReport(
         waybill_no=waybill_no,
         carrier_code=CARRIER,
-        events=tuple(told),
+        events=told,
         found=bool(told),
         unknown_codes=tuple(unknown.items()),
         notes=tuple(remarks),

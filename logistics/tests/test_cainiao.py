@@ -15,7 +15,15 @@ from logistics.checks import check_cainiao
 from logistics.models import Reason
 from logistics.models import ShipmentStatus as S
 from logistics.providers import cainiao
-from logistics.providers.base import Concerns, Forged, ProviderError, Question, Unreadable, configured_providers
+from logistics.providers.base import (
+    MAX_PUSH_BYTES,
+    Concerns,
+    Forged,
+    ProviderError,
+    Question,
+    Unreadable,
+    configured_providers,
+)
 from logistics.providers.cainiao_codes import CODES, status_of
 from logistics.tests.provider_suite import ProviderSuite, Scan
 
@@ -292,7 +300,7 @@ def test_the_path_secret_does_not_stand_in_for_a_digest():
 
 def test_an_array_over_the_limit_is_unreadable():
     with pytest.raises(Unreadable):
-        cainiao.authenticate(b"[" + b" " * cainiao.MAX_PUSH_BYTES + b"]", PATH_SECRET)
+        cainiao.authenticate(b"[" + b" " * MAX_PUSH_BYTES + b"]", PATH_SECRET)
 
 
 @pytest.mark.parametrize("digest", cainiao.DIGESTS)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
 from logistics.carriers import provider_code, resolve_carrier
-from logistics.providers import cainiao
+from logistics.providers import cainiao, wire
 from logistics.providers.base import MAX_PUSH_BYTES, Forged, ProviderError, ProviderReport, Question, Unreadable
 
 TIMEOUT_SECONDS = 10.0
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             "以及接口是否已订购。"
         )
 
-    def _describe(self, variant: Variant, answer: cainiao.Answer, question: Question) -> None:
+    def _describe(self, variant: Variant, answer: wire.Answer, question: Question) -> None:
         shape, _, _, _ = cainiao.unfold(answer.content)
         try:
             report = cainiao.told_by(answer, question)
