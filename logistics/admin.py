@@ -19,6 +19,7 @@ from logistics.models import (
     ProviderState,
     Shipment,
     ShipmentStatus,
+    TrackingEvent,
 )
 from logistics.polling import enqueue_sync
 
@@ -91,11 +92,20 @@ class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
     def event_rows(self, shipment: Shipment) -> str:
         events = shipment.events.order_by("-occurred_at", "-id")[:100]
         rows = (
-            (short(e.occurred_at), short(e.recorded_at), e.get_status_display(), e.code, e.location, e.text)
+            (
+                short(e.occurred_at),
+                short(e.recorded_at),
+                _told_by(e),
+                e.get_status_display(),
+                e.code,
+                e.location,
+                e.text,
+            )
             for e in events
         )
-        body = format_html_join("", f"<tr>{'<td>{}</td>' * 6}</tr>", rows)
-        head = format_html_join("", "<th>{}</th>", ((t,) for t in ("发生", "记录", "状态", "服务商码", "地点", "描述")))
+        body = format_html_join("", f"<tr>{'<td>{}</td>' * 7}</tr>", rows)
+        titles = ("发生", "记录", "服务商", "状态", "服务商码", "地点", "描述")
+        head = format_html_join("", "<th>{}</th>", ((title,) for title in titles))
         return format_html("<table><tr>{}</tr>{}</table>", head, body)
 
     @admin.action(description="立即同步所选运单", permissions=["change"])
@@ -104,6 +114,12 @@ class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
         enqueue_sync(ids)
         record_act(request, "shipment.synced", details={"ids": ids, "count": len(ids)})
         self.message_user(request, f"已安排同步 {len(ids)} 个运单。")
+
+
+def _told_by(event: TrackingEvent) -> str:
+    """Name the provider, and why what it told isn't shown to the buyer."""
+    hidden = "（总状态）" if event.overall else "（重复，不展示）" if event.repeat else ""
+    return f"{event.get_provider_display()}{hidden}"
 
 
 @admin.register(ProviderCall)

@@ -8,7 +8,8 @@ from django.urls import reverse
 from frozenshop.kernel.models import AuditEntry
 from logistics import driver_links
 from logistics.models import DriverLink, Shipment, TrackingEvent
-from logistics.tests.factories import make_carrier, make_shipment
+from logistics.tests.factories import event, make_carrier, make_report, make_shipment
+from logistics.tracking import record_events
 from orders.models import Order
 from orders.tests.factories import make_order
 
@@ -105,3 +106,12 @@ def test_steps_of_many_orders_are_reported_together(service, shipment):
     service.post(reverse("admin:batch"), data)
     assert TrackingEvent.objects.count() == 1
     assert AuditEntry.objects.filter(action="batch.reported").count() == 2
+
+
+def test_what_another_provider_told_again_is_marked_in_the_shipment_s_events(lead):
+    shipment = make_shipment()
+    for provider in ("kdniao", "sf"):
+        record_events(shipment, make_report(event("in_transit", text="快件到达【上海浦东中心】")), provider=provider)
+    page = text(lead.get(f"/admin/logistics/shipment/{shipment.pk}/change/"))
+    assert "<td>快递鸟</td>" in page
+    assert "<td>顺丰（重复，不展示）</td>" in page
