@@ -22,4 +22,4 @@ def test_every_order_is_told_once_on_the_embedded_default(tmp_path):
 @pytest.mark.services("mysql", "rabbitmq")
 def test_every_order_is_told_once_on_the_services(tmp_path):
     with fleet.on_services(tmp_path) as processes:
-        settled(processes, 3000)
+        settled(processes, 2000)
