@@ -164,24 +164,6 @@ def serialise(document: Document) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def read_document(order_no: str, *, known_version: int | None = None) -> CachedDocument | None:
-    """Return the document from the cache, or build and keep it; None if there is no such order.
-
-    `known_version` is the version that the database has now: pass it where the cache is this process's own, which
-    other processes can't tell of their changes.
-    """
-    found = cached_document(order_no)
-    if found is not None and known_version in (None, found.version):
-        return found
-    order = Order.objects.filter(order_no=order_no).first() if is_order_no(order_no) else None
-    return None if order is None else store(order, build(order))
-
-
-def cached_document(order_no: str) -> CachedDocument | None:
-    """Return the kept document unless it is known to be out of date: one round trip."""
-    return kept_in(caching.get_many(cache_keys(order_no)), order_no)
-
-
 def cache_keys(order_no: str) -> list[str]:
     """Return the keys of the cache from whose values `kept_in` reads the document."""
     return [_cache_key(order_no), versions.cache_key(order_no)] if is_order_no(order_no) else []

@@ -35,11 +35,6 @@ def sees_prices(access: OrderAccess) -> bool:
     return access.via == Via.OPENID or access.order.customer_id in (None, access.customer_id)
 
 
-def needs_verification(customer: Customer) -> bool:
-    """Say whether the customer has a phone whose verification has run out."""
-    return customer.phone_verified_at is not None and not _verification_holds(customer)
-
-
 def grant(order: Order) -> None:
     """Make the order's access rows what its buyer and its consignee's phone say, inside the caller's transaction."""
     wanted = dict.fromkeys(_holders_of_phone(order), Via.PHONE)
