@@ -382,9 +382,9 @@ class WebhookMessage(models.Model):
 class ShippingReport(models.Model):
     """What WeChat is told about the shipping of one payment, so that the merchant's money is released.
 
-    `payment` names it (`notifications.settlement.payments`); the reports of orders that were paid together say the same.
-    `content` is what WeChat has, `complete` whether that is all of it. `wanted` is what is being told, or what waits for
-    a person's word. `uploaded_at` is the upload_time told last, and grows. `wechat_state` is WeChat's order_state.
+    `payment` names it (`notifications.settlement.payments`); the reports of orders paid together say the same.
+    `content` is what WeChat has, `complete` whether that is all of it. `wanted` is what is being told, or what waits
+    for a person's word. `uploaded_at` is the upload_time told last, and grows. `wechat_state` is WeChat's order_state.
     """
 
     class State(models.TextChoices):

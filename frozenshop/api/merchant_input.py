@@ -1,4 +1,4 @@
-"""What a shop system sends beside orders: facts, parcels and what they do, withdrawals. Read strictly, refused by field."""
+"""What a shop system sends beside orders: facts, parcels and their steps, withdrawals. Read strictly, by field."""
 
 import datetime as dt
 import re
