@@ -1,14 +1,15 @@
-"""A parcel's news by SMS, from the scan to the phone and the report back, against the sandbox."""
+"""A parcel's news by SMS, from the scan to the phone and the report back, with the demo's templates against the sandbox."""
 
 import pytest
 
 from frozenshop.backoffice.demo import sms as demo
 from notifications.channels import base
 from notifications.models import Delivery, MessageTemplate, Notice
+from notifications.tests.conftest import frozen
 from notifications.tests.sms_sim import Sim, sms
 from notifications.tests.world import bought, fate, later, parcel, tell
 
-__all__ = ["sms"]
+__all__ = ["frozen", "sms"]
 pytestmark = pytest.mark.django_db
 PHONE = "13812341234"
 
