@@ -1,4 +1,4 @@
-"""A parcel's news by SMS, from the scan to the phone and the report back, with the demo's templates against the sandbox."""
+"""A parcel's news by SMS, from the scan to the phone and back, with the demo's templates, against the sandbox."""
 
 import pytest
 
