@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from frozenshop.kernel import clock, crypto, outbox
 from logistics import subscriptions, tracking
-from logistics.carriers import CODE_FIELDS, provider_code
+from logistics.carriers import CODE_FIELDS, OWN_WAYBILLS, provider_code
 from logistics.models import Provider, ProviderCall, ProviderMessage, Shipment
 from logistics.providers.base import Forged, ProviderReport, Reply, Unreadable, get_provider
 
@@ -108,6 +108,8 @@ def shipment_of(provider: str, report: ProviderReport) -> Shipment | None:
     if (code := report.carrier_code) and (column := f"{provider}_code") in CODE_FIELDS:
         told = subscriptions.corrected_to(provider, code, report.waybill_no).values("shipment")
         parcels = parcels.filter(Q(**{f"carrier__{column}": code}) | Q(pk__in=told))
+    elif provider in OWN_WAYBILLS:
+        parcels = parcels.filter(carrier__code__in=OWN_WAYBILLS[provider])
     return max(parcels, key=lambda parcel: _nearness(parcel, provider, report), default=None)
 
 

@@ -20,7 +20,7 @@ from logistics.models import ShipmentStatus as S
 from logistics.providers import sf
 from logistics.providers.base import MAX_PUSH_BYTES, Concerns, Forged, ProviderError, Question, Unreadable
 from logistics.providers.sf_codes import COMBINATIONS, FIRST_STATUSES, OP_CODES, reading_of
-from logistics.tests.factories import make_shipment
+from logistics.tests.factories import make_carrier, make_shipment
 from logistics.tests.provider_suite import FIRST, NOISE, ProviderSuite, Scan
 from logistics.tracking import event_key
 
@@ -500,6 +500,14 @@ def test_a_push_is_told_by_its_address_and_kept_once(client: Client, capfd):
     assert ProviderMessage.objects.count() == 2
     written = "".join(capfd.readouterr())
     assert not [secret for secret in (SECRET, FORMER, "another") if secret in written]
+
+
+@pytest.mark.django_db
+def test_a_push_about_a_number_that_another_carrier_has_waits_for_its_own_parcel():
+    other = make_shipment(waybill_no="SF00000000001", carrier=make_carrier("ZTO"))
+    message = messages.keep_push("sf", push_of(route(code="80") | {"mailno": other.waybill_no}))
+    messages.apply_message(message)
+    assert (message.outcome, other.events.count()) == ("held", 0)
 
 
 @pytest.mark.django_db
