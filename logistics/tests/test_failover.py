@@ -7,7 +7,7 @@ import random
 import pytest
 
 from frozenshop.kernel import clock
-from logistics import asking, breaker, cadence, polling, refusals, turns
+from logistics import asking, breaker, cadence, polling, refreshing, refusals, turns
 from logistics.models import ProviderCall, ProviderRefusal, ProviderState, Shipment, Subscription
 from logistics.models import ShipmentStatus as S
 from logistics.providers.base import ProviderError, ProviderReport
@@ -179,7 +179,7 @@ def test_when_nobody_may_be_asked_the_floor_is_not_used_up(moving, wire, frozen)
 def test_the_buyers_refresh_goes_past_an_open_breaker_too(moving, wire):
     breaker.state_of("kdniao")
     ProviderState.objects.filter(provider="kdniao").update(open_until=clock.now() + HOUR, failures=5)
-    assert polling.refresh_now(moving.orders.get()).refreshed
+    assert refreshing.refresh_now(moving.orders.get()).refreshed
     assert wire.asked == ["kuaidi100"]
 
 

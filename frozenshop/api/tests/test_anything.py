@@ -42,7 +42,7 @@ EACH = settings(max_examples=60, suppress_health_check=[HealthCheck.function_sco
 @pytest.fixture
 def order(monkeypatch):
     monkeypatch.setattr(wechat, "phone_number", lambda code, openid=None: "13812341234")
-    monkeypatch.setattr("logistics.polling.refresh_now", lambda order: pytest.fail("there is no such order"))
+    monkeypatch.setattr("logistics.refreshing.refresh_now", lambda order: pytest.fail("there is no such order"))
     monkeypatch.setattr(throttling.LocalLimits, "hit", lambda *args, **kwargs: None)
     Carrier.objects.create(code="SF", name="顺丰速运")
     return make_order("paid", order_no="FD1")

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -12,7 +11,7 @@ from django.core.cache import cache
 from frozenshop.api.models import BuyerSession
 from frozenshop.api.tests.client import code_of, log_in
 from frozenshop.kernel import clock, redis_store
-from logistics import polling
+from logistics import refreshing
 from orders.models import OrderStatus
 from orders.services import bump
 from orders.tests.factories import make_customer, make_order
@@ -251,7 +250,9 @@ def test_a_list_of_statuses_that_makes_no_sense_is_invalid(buyer, asked):
 
 def test_refresh_says_whether_the_carrier_was_asked(buyer, order, monkeypatch):
     until = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    monkeypatch.setattr(polling, "refresh_now", lambda order: SimpleNamespace(refreshed=False, next_allowed_at=until))
+    monkeypatch.setattr(
+        refreshing, "refresh_now", lambda order: SimpleNamespace(refreshed=False, next_allowed_at=until)
+    )
     answer = buyer.post(f"/api/orders/{order.order_no}/refresh")
     assert answer.json() == {"refreshed": False, "next_allowed_at": "2026-01-01T08:00:00+08:00"}
 

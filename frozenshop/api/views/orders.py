@@ -12,7 +12,7 @@ from frozenshop.api.replies import reply, reply_bytes
 from frozenshop.api.views.base import BuyerView
 from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
-from logistics import document, polling
+from logistics import document, refreshing
 from logistics.services import confirm_receipt
 from orders.access import accesses, sees_prices
 from orders.intake import is_order_no
@@ -121,7 +121,7 @@ class OrderRefreshView(BuyerView):
         refusals=(404,),
     )
     def post(self, request: Request, order_no: str) -> HttpResponse:
-        refreshed = polling.refresh_now(visible.find(self.buyer, order_no).order)
+        refreshed = refreshing.refresh_now(visible.find(self.buyer, order_no).order)
         return reply({"refreshed": refreshed.refreshed, "next_allowed_at": clock.isoformat(refreshed.next_allowed_at)})
 
 
