@@ -250,9 +250,7 @@ def test_a_list_of_statuses_that_makes_no_sense_is_invalid(buyer, asked):
 
 def test_refresh_says_whether_the_carrier_was_asked(buyer, order, monkeypatch):
     until = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    monkeypatch.setattr(
-        refreshing, "refresh_now", lambda order: SimpleNamespace(refreshed=False, next_allowed_at=until)
-    )
+    monkeypatch.setattr(refreshing, "refresh_now", lambda order: refreshing.Refreshed(False, until))
     answer = buyer.post(f"/api/orders/{order.order_no}/refresh")
     assert answer.json() == {"refreshed": False, "next_allowed_at": "2026-01-01T08:00:00+08:00"}
 
