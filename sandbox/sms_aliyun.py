@@ -102,9 +102,7 @@ def _by_acs3(world: World, asked: Asked, headers: Mapping[str, str]) -> tuple[st
     right = hmac.new(world.config.aliyun_sms_access_key_secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
     same_body = hashlib.sha256(asked.text.encode()).hexdigest() == hashed
     if names != sorted(names) or not same_body or not _same(right, given.get("Signature", "")):
-        raise Refused(
-            "SignatureDoesNotMatch", f"Signature not matched, server string to sign is:{to_sign}"
-        )
+        raise Refused("SignatureDoesNotMatch", f"Signature not matched, server string to sign is:{to_sign}")
     _check_fresh(world, headers["x-acs-date"], headers["x-acs-signature-nonce"])
     return headers["x-acs-action"], {**asked.query, **asked.form}
 
@@ -119,9 +117,7 @@ def _by_rpc(world: World, asked: Asked) -> tuple[str, dict[str, str]]:
     key = f"{world.config.aliyun_sms_access_key_secret}&".encode()
     right = base64.b64encode(hmac.new(key, to_sign.encode(), hashlib.sha1).digest()).decode()
     if not _same(right, given):
-        raise Refused(
-            "SignatureDoesNotMatch", f"Signature not matched, server string to sign is:{to_sign}"
-        )
+        raise Refused("SignatureDoesNotMatch", f"Signature not matched, server string to sign is:{to_sign}")
     _check_fresh(world, params.get("Timestamp", ""), params.get("SignatureNonce", ""))
     return params["Action"], params
 
