@@ -38,6 +38,21 @@ def give(rows: Sequence[TrackingEvent], carrier: Carrier, overall: Overall | Non
     _by_text([row for row in unknown if not row.code and row.text.strip()], carrier.code, overall)
 
 
+def read_again(rows: Sequence[TrackingEvent], carrier: Carrier, overall: Overall | None) -> list[TrackingEvent]:
+    """Read known scans that another report's overall status left without one, and return those that have one now."""
+    unread = [row for row in rows if row.status == S.UNKNOWN and not (row.overall or row.code) and row.text.strip()]
+    if unread:
+        _by_text(unread, carrier.code, overall, told_before=True)
+    return [row for row in unread if row.status != S.UNKNOWN]
+
+
+def _counts(reading: texts.Reading, overall: Overall | None) -> bool:
+    """Say whether a text may speak beside the parcel's overall status."""
+    if not reading.status:
+        return False
+    return overall is None or (overall.status == S.IN_TRANSIT and reading.status in MORE_EXACT)
+
+
 def _by_code(rows: Sequence[TrackingEvent]) -> None:
     for row in rows:
         known = UnknownCode.objects.filter(provider=row.provider, code=row.code).exclude(mapped_status="").first()
@@ -45,7 +60,9 @@ def _by_code(rows: Sequence[TrackingEvent]) -> None:
             row.status, row.reason = known.mapped_status, known.mapped_reason
 
 
-def _by_text(rows: Sequence[TrackingEvent], carrier_code: str, overall: Overall | None) -> None:
+def _by_text(
+    rows: Sequence[TrackingEvent], carrier_code: str, overall: Overall | None, *, told_before: bool = False
+) -> None:
     shapes = {row.key: texts.shape(row.text) for row in rows}
     digests = {key: texts.digest(shape) for key, shape in shapes.items()}
     decided = {
@@ -57,10 +74,9 @@ def _by_text(rows: Sequence[TrackingEvent], carrier_code: str, overall: Overall 
         reading = texts.read(carrier_code, row.text)
         if by_staff := decided.get(digests[row.key]):
             row.status, row.reason = by_staff.status, by_staff.reason
-        elif reading.status:
-            if overall is None or (overall.status == S.IN_TRANSIT and reading.status in MORE_EXACT):
-                row.status, row.reason = reading.status, reading.reason
-        else:
+        elif _counts(reading, overall):
+            row.status, row.reason = reading.status, reading.reason
+        elif not reading.status and not told_before:
             _count(carrier_code, shapes[row.key], row.text)
 
 

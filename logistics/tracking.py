@@ -52,8 +52,9 @@ def record_events(shipment: Shipment, report: ProviderReport, *, provider: str) 
         locked = Shipment.objects.select_for_update().get(pk=shipment.pk)
         orders = orders_of(locked)
         _hear_opinion(locked, report, provider)
-        fresh = _insert(locked, _rows(locked, report, provider, Mask(orders)), report.overall)
-        if not fresh:
+        rows = _rows(locked, report, provider, Mask(orders))
+        fresh, read = _insert(locked, rows, report.overall)
+        if not fresh and not read:
             return Recorded(locked)
         _count_unknown(provider, report, {row.code for row in fresh}, Mask(orders))
         changed = settle(locked, orders, actor=Actor(Source.CARRIER, provider))
@@ -229,13 +230,21 @@ def _storable(text: str) -> str:
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
-def _insert(shipment: Shipment, rows: Iterable[TrackingEvent], overall: Overall | None) -> list[TrackingEvent]:
+def _insert(
+    shipment: Shipment, rows: Iterable[TrackingEvent], overall: Overall | None
+) -> tuple[list[TrackingEvent], list[TrackingEvent]]:
+    """Keep the rows that are new; return them, and the known ones that only this report lets read.
+
+    Else it would matter which of two reports of one scan, with another overall status each, comes first.
+    """
     by_key = {row.key: row for row in rows}
-    known = set(TrackingEvent.objects.filter(shipment=shipment, key__in=list(by_key)).values_list("key", flat=True))
-    fresh = [by_key[key] for key in sorted(by_key.keys() - known)]
+    known = {row.key: row for row in TrackingEvent.objects.filter(shipment=shipment, key__in=list(by_key))}
+    fresh = [by_key[key] for key in sorted(by_key.keys() - known.keys())]
     meanings.give(fresh, shipment.carrier, overall)
     TrackingEvent.objects.bulk_create(fresh, ignore_conflicts=True)
-    return fresh
+    read = meanings.read_again(list(known.values()), shipment.carrier, overall)
+    TrackingEvent.objects.bulk_update(read, ["status", "reason"])
+    return fresh, read
 
 
 def _count_unknown(provider: str, report: ProviderReport, new_codes: set[str], mask: Mask) -> None:

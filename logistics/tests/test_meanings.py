@@ -105,3 +105,21 @@ def test_a_provider_that_is_sure_of_the_whole_is_believed_rather_than_a_text():
     shipment = report(make_shipment(), codeless("快递员正在派件", at=now), overall=overall)
     assert shipment.status == S.IN_TRANSIT
     assert TrackingEvent.objects.get(shipment=shipment, overall=False).status == S.OUT_FOR_DELIVERY
+
+
+def test_whichever_overall_status_comes_first_the_scans_are_read_the_same():
+    scan, ends = codeless("【上海市】快件正在派送，请保持电话畅通", at=clock.now()), set()
+    said = [Overall(status, code, scan.occurred_at) for status, code in ((S.IN_TRANSIT, "2"), (S.DELIVERED, "3"))]
+    for order in (said, said[::-1]):
+        shipment = make_shipment()
+        for overall in order:
+            shipment = report(shipment, scan, overall=overall)
+        ends.add((shipment.status, shipment.events.get(overall=False).status))
+    assert ends == {(S.DELIVERED, S.OUT_FOR_DELIVERY)}
+
+
+def test_what_cant_be_read_is_counted_once_however_often_it_is_told():
+    shipment, scan = make_shipment(), codeless(STRANGE, at=clock.now())
+    for _ in range(3):
+        report(shipment, scan)
+    assert UnreadText.objects.get().count == 1
