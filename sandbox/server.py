@@ -186,7 +186,7 @@ def _asked(request: Request) -> Asked:
         form=form,
         body=form or request.get_json(force=True, silent=True),
         text=text,
-        headers=dict(request.headers),
+        headers={name.lower(): value for name, value in request.headers.items()},
     )
 
 

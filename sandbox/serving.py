@@ -10,7 +10,7 @@ from sandbox.world import World
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """A call. `body`: the form, or the parsed JSON, or nothing; `text`: the body as it came."""
+    """A call. `body`: the form, or the parsed JSON, or nothing; `text`: as it came; `headers`: by small-letter names."""
 
     method: str
     path: str

@@ -42,7 +42,7 @@ class Sink:
 def answer(world: World, asked: Asked) -> Any:
     """Take an event as a shop would: a bad signature is refused, a repeated id is acknowledged and noted."""
     manners, sink = world.own(Manners), world.own(Sink)
-    headers = {name.lower(): value for name, value in asked.headers.items()}
+    headers = asked.headers
     verdict = verify(world.config.webhook_secret, headers, asked.text, world.clock())
     sink.events.append(
         {

@@ -30,7 +30,7 @@ def event(world, *, message_id="msg_1", age=0, text='{"type":"webhook.test"}', k
     stamp = str(int(world.clock()) - age)
     digest = hmac.new(key, f"{message_id}.{stamp}.{text}".encode(), hashlib.sha256).digest()
     signature = f"v1,AAAA v1,{base64.b64encode(digest).decode()}"
-    headers = {"Webhook-Id": message_id, "Webhook-Timestamp": stamp, "Webhook-Signature": signature}
+    headers = {"webhook-id": message_id, "webhook-timestamp": stamp, "webhook-signature": signature}
     return asked("/webhooks/demo", text, headers=headers)
 
 
