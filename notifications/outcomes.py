@@ -14,7 +14,7 @@ from notifications.channels import base
 from notifications.channels.base import ChannelError, Fate, Report, Taken
 from notifications.claiming import ASK_AFTER, Envelope
 from notifications.models import Audience, Delivery, Milestone, Notice
-from notifications.occasions import OCCASIONS, SMS
+from notifications.occasions import CANT_WAIT, OCCASIONS, PATIENCE, SMS
 
 Sent, Told, Why = Delivery.State, Notice.State, Notice.Why
 OPEN = (Sent.SENDING, Sent.UNKNOWN)
@@ -106,8 +106,15 @@ def _refused(envelope: Envelope, error: ChannelError) -> None:
     if error.permanent:
         _onward(envelope.notice.pk, envelope.channel)
     else:
-        wait = max(error.retry_after or dt.timedelta(0), backoff(envelope.attempt))
-        _to_lane(envelope.notice.pk, envelope.channel, clock.now() + (dt.timedelta(0) if error.trouble else wait))
+        again_at = clock.now() if error.trouble else _again_at(envelope, error.retry_after or dt.timedelta(0))
+        _to_lane(envelope.notice.pk, envelope.channel, again_at)
+
+
+def _again_at(envelope: Envelope, asked_for: dt.timedelta) -> dt.datetime:
+    """Return when to look again: what thaws not later than when it may go another way."""
+    now, notice = clock.now(), envelope.notice
+    again_at, patience_ends = now + max(asked_for, backoff(envelope.attempt)), notice.occurred_at + PATIENCE
+    return min(again_at, patience_ends) if notice.milestone in CANT_WAIT and patience_ends > now else again_at
 
 
 def _judge(envelope: Envelope, error: ChannelError) -> None:
@@ -116,7 +123,7 @@ def _judge(envelope: Envelope, error: ChannelError) -> None:
         breaker.refused(envelope.channel, error.trouble)
     elif error.trouble:
         breaker.tell(envelope.channel, error.trouble)
-    elif not error.permanent:
+    elif not error.channel_is_well:
         breaker.failed(envelope.channel, error.reason, probe=envelope.probe)
     else:
         breaker.succeeded(envelope.channel)

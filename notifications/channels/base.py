@@ -73,6 +73,7 @@ class ChannelError(Exception):
     `permanent`: this letter can't go this way (the next channel may); otherwise try again after `retry_after`.
     `unknown`: nobody knows whether it was taken, so it must be asked about before any second try.
     `trouble`: nothing goes this way until a person acted (keys, template, balance); names it. `code` is the channel's.
+    `channel_is_well`: the refusal is an answer about this letter or its person, and says nothing against the channel.
     """
 
     def __init__(
@@ -84,11 +85,13 @@ class ChannelError(Exception):
         unknown: bool = False,
         trouble: str = "",
         retry_after: dt.timedelta | None = None,
+        channel_is_well: bool = False,
     ) -> None:
         self.reason = scrub(reason)[:300]
         super().__init__(self.reason)
         self.code, self.permanent, self.unknown = code, permanent, unknown
         self.trouble, self.retry_after = trouble, retry_after
+        self.channel_is_well = permanent or channel_is_well
 
 
 class MessageChannel(Protocol):

@@ -52,7 +52,7 @@ def configured() -> bool:
 def send(letter: Letter, *, timeout: float = 10.0) -> Taken:
     """Tell the group. Raises ChannelError."""
     if wait := throttling.hit(SERVICE, rate=A_SECOND, burst=BURST):
-        raise ChannelError("等待机器人的发送频率", code="throttled", retry_after=wait)
+        raise ChannelError("等待机器人的发送频率", code="throttled", retry_after=wait, channel_is_well=True)
     message = {"msgtype": "markdown", "markdown": {"content": markdown(letter)}}
     try:
         answer = http.call(SERVICE, "POST", settings.WECOM_BOT_URL, json=message, timeout=timeout)

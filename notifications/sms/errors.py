@@ -210,6 +210,7 @@ def refused(channel: str, letter: Letter, refusal: Refused) -> ChannelError:
         unknown=kind is Kind.DOUBTFUL,
         trouble=told if kind in (Kind.ACCOUNT, Kind.TEMPLATE) else "",
         retry_after=meaning.waits,
+        channel_is_well=kind is Kind.WAIT,
     )
 
 

@@ -439,3 +439,12 @@ def test_no_delivery_row_shows_anybody(post):
     tell(parcel(order), "out_for_delivery")
     for row in Delivery.objects.values_list("reference", "provider_id", "code", "said"):
         assert not any(part in "".join(row) for part in ("13812341234", "13900001111", "李四光"))
+
+
+def test_a_limit_of_one_person_says_nothing_against_the_channel(post, frozen):
+    post[WECHAT].always = ChannelError(
+        "同一号码 30 秒内只能发一条", code="limit", retry_after=dt.timedelta(minutes=5), channel_is_well=True
+    )
+    for _ in range(breaker.THRESHOLD + 2):
+        out_for_delivery()
+    assert WECHAT in breaker.lanes().clear

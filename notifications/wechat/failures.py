@@ -10,7 +10,7 @@ from frozenshop.kernel.http import ServiceError
 from frozenshop.kernel.scrubbing import scrub
 from notifications.channels.base import ChannelError, Letter
 from notifications.wechat import templates
-from notifications.wechat.errors import SENDING, SENSITIVE, UNREADABLE, Meaning, WechatError
+from notifications.wechat.errors import SAME_USER, SENDING, SENSITIVE, UNREADABLE, Meaning, WechatError
 
 logger = structlog.get_logger(__name__)
 
@@ -37,6 +37,7 @@ def refused(channel: str, letter: Letter, error: WechatError) -> ChannelError:
         permanent=meaning.waits is None and not meaning.account,
         trouble=told if meaning.account else "",
         retry_after=meaning.waits,
+        channel_is_well=error.errcode == SAME_USER,
     )
 
 
