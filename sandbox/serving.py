@@ -10,7 +10,7 @@ from sandbox.world import World
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """A call. `body`: the form, or the parsed JSON, or nothing; `text`: as it came; `headers`: by small-letter names."""
+    """A call. `body`: the form, or the parsed JSON, or nothing; `text`: as it came; `headers`: by lower-case name."""
 
     method: str
     path: str
