@@ -68,7 +68,7 @@ def bounds(gap: Gap) -> tuple[float, float]:
 def stretch_of(silent: float, p50: float, p90: float) -> int:
     """Return which stretch of silence an hour is in, between the bounds of the usual gap."""
     if silent < p50:
-        return int(silent / p50 * _TO_P50)
+        return int(max(silent, 0) / p50 * _TO_P50)  # A carrier's clock may be before ours.
     if silent < p90:
         return _TO_P50 + int((silent - p50) / (p90 - p50) * _TO_P90)
     return _TO_P50 + _TO_P90 + min(int(silent / p90) - 1, _BEYOND - 1)

@@ -47,6 +47,10 @@ OUTLOOKS = st.builds(
 )
 
 
+def test_a_scan_by_a_clock_before_ours_is_no_long_silence():
+    assert [rhythm.stretch_of(hours, 0.5, 1.0) for hours in (-0.9, 0, 1.0)] == [0, 0, 10]
+
+
 @given(OUTLOOKS, st.floats(0.01, 50), st.booleans())
 def test_never_within_the_floor_and_never_after_a_day(outlook, eagerness, busy):
     rates = {"in_transit": [[99.0 if busy else 0.0] * SLOTS] * STRETCHES}
