@@ -213,6 +213,11 @@ def is_over(shipment: Shipment) -> bool:
 
 
 def heard_at(shipment: Shipment) -> dt.datetime:
-    """Return when the parcel was last heard of: its newest scan, else its shipping."""
+    """Return when the parcel was last heard of: its newest scan, else since when we have listened.
+
+    One that was shipped so long before it was registered that it is given up is not listened for.
+    """
     latest = [instant for instant in (shipment.last_event_at, shipment.status_at) if instant is not None]
-    return max([shipment.shipped_at, *latest])
+    if latest or shipment.recorded_at - shipment.shipped_at > GIVE_UP_AFTER:
+        return max([shipment.shipped_at, *latest])
+    return max(shipment.shipped_at, shipment.recorded_at)

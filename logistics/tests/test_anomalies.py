@@ -19,7 +19,8 @@ HOUR = dt.timedelta(hours=1)
 
 
 def silent(status: str = "in_transit", temperature_class: str = "ambient") -> Shipment:
-    return Shipment(status=status, temperature_class=temperature_class, shipped_at=clock.now(), last_event_at=None)
+    now = clock.now()
+    return Shipment(status=status, temperature_class=temperature_class, shipped_at=now, recorded_at=now)
 
 
 @pytest.fixture

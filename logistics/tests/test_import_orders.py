@@ -1,6 +1,9 @@
+import datetime as dt
+
 import pytest
 from django.core.management import CommandError, call_command
 
+from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
 from frozenshop.kernel.models import AuditEntry
 from logistics import staleness
@@ -150,8 +153,12 @@ def test_a_refused_change_of_a_shipped_order_leaves_its_alert(load):
     assert Alert.objects.get(resolved_at=None).kind == AlertKind.ORDER_CHANGED_AFTER_SHIPPING
 
 
-def test_what_was_shipped_long_before_it_is_imported_opens_no_alert(load):
-    load({"order_no": "B2"} | PARCEL)
+@pytest.mark.parametrize("days", [3, 300])
+def test_what_was_shipped_long_before_it_is_imported_opens_no_alert(load, days):
+    long_ago = clock.shanghai(clock.now() - dt.timedelta(days=days))
+    times = dict.fromkeys(("placed_at", "paid_at", "shipped_at"), f"{long_ago:%Y-%m-%d %H:%M}")
+    load({"order_no": "B2"} | PARCEL | times)
+    assert bool(Shipment.objects.get().next_poll_at) == (days < 30)
     staleness.find_stale()
     staleness.recheck()
     assert not Alert.objects.exists()
