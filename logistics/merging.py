@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
+from logistics.derivation import Report
 from logistics.models import Provider, ShipmentStatus
 
 S = ShipmentStatus
@@ -45,25 +46,13 @@ _NOT_WORDS = re.compile(r"[\W_]+|[0-9*]+")
 _NUMBER = re.compile(r"(?<![0-9])[0-9*-]{3,}([0-9]{4})(?![0-9])")
 
 
-class Told(Protocol):
-    """What is read of a tracking event."""
+class Told(Report, Protocol):
+    """What is read of a tracking event to see whether another tells the same."""
 
-    @property
-    def key(self) -> str: ...
     @property
     def provider(self) -> str: ...
     @property
-    def overall(self) -> bool: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def occurred_at(self) -> dt.datetime: ...
-    @property
     def text(self) -> str: ...
-    @property
-    def location(self) -> str: ...
 
 
 def repeats(reports: Iterable[Told]) -> frozenset[str]:

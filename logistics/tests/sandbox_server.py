@@ -17,7 +17,7 @@ class Served:
     """`url` is where it listens. Its time is this process's, so that a frozen clock moves both."""
 
     def __init__(self, sandbox: Sandbox, url: str) -> None:
-        self.sandbox, self.url = sandbox, url
+        self.sandbox, self.world, self.url = sandbox, sandbox.world, url
 
     def put(self, path: str, **asked: Any) -> None:
         answer = requests.put(f"{self.url}/_sim/{path}", json=asked, timeout=5)
@@ -34,7 +34,7 @@ class Served:
 
     def pushed(self, service: str) -> list[tuple[int, str]]:
         """Return status and fault of each push so far."""
-        return [(c.status, c.fault) for c in self.sandbox.world.calls.find(service) if c.direction == "out"]
+        return [(c.status, c.fault) for c in self.world.calls.find(service) if c.direction == "out"]
 
 
 @contextmanager

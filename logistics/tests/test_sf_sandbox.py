@@ -1,70 +1,30 @@
 """顺丰 from end to end: our side and the stand-in, over the wire."""
 
-import random
-import threading
-
 import pytest
-import requests
 from django.db import DatabaseError
-from django.test import Client
 
-from frozenshop.kernel import clock
 from logistics import messages, tracking
 from logistics.models import Provider, ProviderMessage, Shipment, TrackingEvent
 from logistics.providers import sf
 from logistics.providers.base import ProviderError, Question
 from logistics.tests.factories import make_shipment
-from sandbox.config import Config
-from sandbox.server import Sandbox
+from logistics.tests.sandbox_server import served
 
-SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e19a"
+CHECKWORD, SECRET = "demoCheckWord0001", "0f1e2d3c4b5a69788796a5b4c3d2e19a"
 WAYBILL = "SF0000000000001"
 SCENARIOS = ["normal", "locker", "problem_then_signed", "returned", "cold_weather"]
 
 
-def to_our_side(url, body, headers, patience_seconds):
-    path = "/callbacks/" + url.split("/callbacks/")[1]
-    reply = Client().post(path, body.decode(), content_type=headers["Content-Type"])
-    return reply.status_code, reply.content.decode()
-
-
 @pytest.fixture
 def sandbox(settings, frozen):
-    settings.SF_PARTNER_ID, settings.SF_CHECKWORD, settings.SF_CALLBACK_SECRETS = "DEMO", "demoCheckWord0001", SECRET
-    config = Config(
-        kdniao_business_id="",
-        kdniao_api_key="",
-        wechat_appid="",
-        wechat_app_secret="",
-        sf_partner_id="DEMO",
-        sf_checkword="demoCheckWord0001",
-        sf_callback_secret=SECRET,
-        public_url="http://merchant.test",
-        port=0,
-    )
-    made = Sandbox(config, clock=lambda: clock.now().timestamp(), rng=random.Random(7), send=to_our_side)
-    server = made.bind()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    settings.SF_BASE_URL = f"http://127.0.0.1:{server.server_port}"
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    settings.SF_PARTNER_ID, settings.SF_CHECKWORD, settings.SF_CALLBACK_SECRETS = "DEMO", CHECKWORD, SECRET
+    with served(sf_partner_id="DEMO", sf_checkword=CHECKWORD, sf_callback_secret=SECRET) as found:
+        settings.SF_BASE_URL = found.url
+        yield found
 
 
-@pytest.fixture
-def steer(settings, sandbox):
-    def call(path, **asked):
-        answer = requests.put(f"{settings.SF_BASE_URL}/_sim/{path}", json=asked, timeout=5)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    return call
-
-
-def parcel(steer, number=WAYBILL, **asked):
-    return steer(f"shipments/{number}", **{"provider": "sf", "carrier_code": "SF", "scenario": "normal"} | asked)
+def parcel(sandbox, number=WAYBILL, **asked):
+    sandbox.put(f"shipments/{number}", **{"provider": "sf", "carrier_code": "SF", "scenario": "normal"} | asked)
 
 
 def apply_all():
@@ -75,13 +35,13 @@ def apply_all():
 def play(sandbox, frozen, *, hours):
     for _ in range(hours // 4):
         frozen.shift(4 * 3600)
-        sandbox.pusher.tick()
+        sandbox.push()
 
 
-def test_ten_waybills_are_answered_in_one_call(sandbox, steer, frozen):
+def test_ten_waybills_are_answered_in_one_call(sandbox, frozen):
     numbers = [f"SF{n:013}" for n in range(10)]
     for n, number in enumerate(numbers[:9]):
-        parcel(steer, number, phone_tail=f"000{n}")
+        parcel(sandbox, number, phone_tail=f"000{n}")
     frozen.shift(99 * 3600)
     tails = [f"000{n}" for n in range(8)] + ["9999", ""]
     found = sf.query_many([Question("SF", no, tail) for no, tail in zip(numbers, tails, strict=True)])
@@ -95,8 +55,8 @@ def test_a_wrong_checkword_stops_all_questions(sandbox, settings):
         sf.query(Question("SF", WAYBILL))
 
 
-def test_registering_is_taken(sandbox, steer):
-    parcel(steer)
+def test_registering_is_taken(sandbox):
+    parcel(sandbox)
     sf.subscribe(Question("SF", WAYBILL))
     assert sandbox.world.shipments[WAYBILL].subscription == sf.REGISTER
 
@@ -104,14 +64,14 @@ def test_registering_is_taken(sandbox, steer):
 @pytest.mark.django_db
 @pytest.mark.parametrize("xml", [False, True])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_pushes_amount_to_what_an_answer_says(sandbox, steer, frozen, scenario, xml):
-    steer("sf", xml=xml)
-    parcel(steer, scenario=scenario)
+def test_pushes_amount_to_what_an_answer_says(sandbox, frozen, scenario, xml):
+    sandbox.put("sf", xml=xml)
+    parcel(sandbox, scenario=scenario)
     shipment = make_shipment(waybill_no=WAYBILL)
     play(sandbox, frozen, hours=120)
     apply_all()
     pushed = Shipment.objects.get(pk=shipment.pk)
-    assert {call.status for call in sandbox.world.calls.find("sf") if call.direction == "out"} == {200}
+    assert {status for status, _ in sandbox.pushed("sf")} == {200}
     told = sandbox.world.shipments[WAYBILL].story
     assert pushed.event_count == TrackingEvent.objects.filter(shipment=pushed).count() == len(told)
     asked = tracking.record_events(pushed, sf.query(Question("SF", WAYBILL)), provider=Provider.SF)
@@ -119,16 +79,16 @@ def test_pushes_amount_to_what_an_answer_says(sandbox, steer, frozen, scenario, 
 
 
 @pytest.mark.django_db
-def test_a_push_that_could_not_be_kept_comes_again(sandbox, steer, frozen, monkeypatch):
-    parcel(steer)
+def test_a_push_that_could_not_be_kept_comes_again(sandbox, frozen, monkeypatch):
+    parcel(sandbox)
     shipment = make_shipment(waybill_no=WAYBILL)
     with monkeypatch.context() as down:
         down.setattr(messages, "keep_push", broken)
         frozen.shift(2 * 3600)
-        sandbox.pusher.tick()
+        sandbox.push()
     assert ProviderMessage.objects.count() == 0
     frozen.shift(120)
-    sandbox.pusher.tick()
+    sandbox.push()
     apply_all()
     assert Shipment.objects.get(pk=shipment.pk).event_count == 1
 
