@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from django.db import models
 
 from frozenshop.kernel import calendar, clock
+from logistics.cadence import GIVE_UP_AFTER
 from logistics.learning import forecast
 from logistics.learning.forecast import Forecast
 from logistics.models import Carrier, Shipment, ShipmentStatus
@@ -86,7 +87,6 @@ TRUSTED = 0.8
 SLIP = dt.timedelta(hours=6)
 LOOK = dt.timedelta(hours=3)
 MAX_EXPLANATION = 120
-GIVE_UP_AFTER = dt.timedelta(days=30)
 
 _FIRST_HOUR, _LAST_HOUR = 8, 21
 _NOTHING_TO_COME = frozenset({S.DELIVERED, S.RETURNED, S.RETURNING, S.CANCELLED, S.AWAITING_PICKUP})

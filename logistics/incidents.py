@@ -13,6 +13,7 @@ from django.db.models import Count
 
 from frozenshop.kernel import clock
 from logistics.anomalies import OUTBREAK
+from logistics.lateness import ON_THE_WAY
 from logistics.models import Carrier, Shipment, ShipmentStatus
 from logistics.places import city_of, province_of
 from logistics.problems import shipment_id_of
@@ -24,7 +25,6 @@ S = ShipmentStatus
 SILENT = (AlertKind.STALE, AlertKind.OUT_TOO_LONG, AlertKind.NO_PICKUP)
 AT_THE_SHOP = "发货地"
 """Where a parcel lies that no carrier has scanned yet: that nobody fetches them is an incident, too."""
-UNDER_WAY = (S.NO_TRACE, S.PICKED_UP, S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.FORWARDED, S.CUSTOMS, S.UNKNOWN)
 LOOKED_AT = 20_000
 _CHUNK = 1000
 RowT = TypeVar("RowT")
@@ -117,7 +117,7 @@ def _outbreaks(silent: Iterable[Silent]) -> dict[Spot, list[Silent]]:
 def _under_way() -> Mapping[Spot, int]:
     """Return how many parcels are under way at each place, in all and by carrier."""
     counts: Counter[Spot] = Counter()
-    moving = Shipment.objects.filter(status__in=UNDER_WAY, voided_at=None).order_by()
+    moving = Shipment.objects.filter(status__in=ON_THE_WAY, voided_at=None).order_by()
     rows = moving.values_list("location", "status", "carrier__code").annotate(n=Count("pk"))
     for location, status, carrier, number in rows:
         place = place_of(location, status)

@@ -13,7 +13,7 @@ S = ShipmentStatus
 
 KINDS = (AlertKind.LATE_PROMISE, AlertKind.LATE_ETA)
 SETTLED = frozenset({OrderStatus.DELIVERED, OrderStatus.RETURNED, OrderStatus.REFUNDED, OrderStatus.CANCELLED})
-_ON_THE_WAY = frozenset({S.NO_TRACE, S.PICKED_UP, S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.FORWARDED, S.CUSTOMS, S.UNKNOWN})
+ON_THE_WAY = frozenset({S.NO_TRACE, S.PICKED_UP, S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.FORWARDED, S.CUSTOMS, S.UNKNOWN})
 _THERE = frozenset({S.AWAITING_PICKUP, S.DELIVERED, S.RETURNING, S.RETURNED, S.CANCELLED})
 
 
@@ -26,7 +26,7 @@ class Late:
 
 def find(shipment: Shipment, orders: Iterable[Order], now: dt.datetime) -> Late | None:
     """Return how a parcel on its way is late; one that is stopped or silent has another alert already."""
-    if shipment.status not in _ON_THE_WAY:
+    if shipment.status not in ON_THE_WAY:
         return None
     promised_by, delayed_since = promise_of(orders), shipment.delayed_since
     if promised_by and promised_by < now:
@@ -52,13 +52,13 @@ def over(shipment: Shipment, found: Late | None) -> list[AlertKind]:
 
     That one delay is not told twice is the work of `delayed_since`, which ends only when it recovers by a margin.
     """
-    stopped = shipment.status not in _ON_THE_WAY | _THERE
+    stopped = shipment.status not in ON_THE_WAY | _THERE
     return [] if stopped else [kind for kind in KINDS if found is None or kind is not found.kind]
 
 
 def look_again_at(shipment: Shipment, orders: Iterable[Order], now: dt.datetime) -> dt.datetime | None:
     """Return when the parcel becomes late unless it is heard of before."""
-    if shipment.status not in _ON_THE_WAY:
+    if shipment.status not in ON_THE_WAY:
         return None
     instants = (promise_of(orders), _eta_limit(shipment))
     return min((instant for instant in instants if instant and instant > now), default=None)

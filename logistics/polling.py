@@ -1,6 +1,6 @@
 """Asking about parcels: the watchdog behind the pushes, and staff's "sync now".
 
-One waybill is never asked about twice within `FLOOR`, whoever wants it; when one provider fails, the next one is asked.
+No waybill is asked about twice within the floor, whoever wants it; when one provider fails, the next one is asked.
 """
 
 import datetime as dt
@@ -42,7 +42,6 @@ from orders import alerting, phones
 from orders.contention import retried
 from orders.models import AlertKind
 
-FLOOR = cadence.FLOOR
 BATCH = 200
 CLAIM = dt.timedelta(minutes=30)
 """How long a claimed parcel is left alone before it counts as due again."""
@@ -241,7 +240,7 @@ def _next_try(shipment: Shipment, turn: Turn[ProviderReport]) -> dt.datetime:
     tries = [_spread(refusal.until) for refusal in turn.refusals.values()]
     for name, error in turn.errors.items():
         tries.append(now + (PARKED_GAP if error.permanent else _retry_gap(shipment, name)))
-    return max(min(tries), now + FLOOR) if turn.errors else min(tries)
+    return max(min(tries), now + cadence.FLOOR) if turn.errors else min(tries)
 
 
 def _retry_gap(shipment: Shipment, provider: str) -> dt.timedelta:
@@ -253,7 +252,7 @@ def _retry_gap(shipment: Shipment, provider: str) -> dt.timedelta:
         if outcome == "ok":
             break
         failures += 1
-    gap = min(FLOOR * (1 << max(failures - 1, 0)), LONGEST_RETRY)
+    gap = min(cadence.FLOOR * (1 << max(failures - 1, 0)), LONGEST_RETRY)
     return gap * random.uniform(1, 1.5)  # noqa: S311
 
 

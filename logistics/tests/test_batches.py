@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from frozenshop.kernel import clock
-from logistics import breaker, polling, turns
+from logistics import breaker, cadence, polling, turns
 from logistics.models import ProviderCall, ProviderState, ProviderUsage, Shipment
 from logistics.models import ShipmentStatus as S
 from logistics.tests.sandboxed import WORK, deliver
@@ -50,7 +50,7 @@ def test_ten_parcels_share_one_call(due, wire):
     assert len(queued("logistics.sync_batch")) == 2
     work()
     assert (wire.asked, answered()) == (["sf", "sf"], 12)
-    assert all(shipment.next_poll_at >= clock.now() + polling.FLOOR for shipment in Shipment.objects.all())
+    assert all(shipment.next_poll_at >= clock.now() + cadence.FLOOR for shipment in Shipment.objects.all())
 
 
 def test_a_batch_counts_and_costs_one_call(due):
@@ -88,7 +88,7 @@ def test_a_batch_that_fails_without_another_provider_is_tried_again_after_the_fl
     work()
     assert (wire.asked, answered()) == (["sf"], 0)
     assert all(
-        polling.FLOOR <= shipment.next_poll_at - clock.now() <= 1.5 * polling.FLOOR
+        cadence.FLOOR <= shipment.next_poll_at - clock.now() <= 1.5 * cadence.FLOOR
         for shipment in Shipment.objects.filter(pk__in=[parcel.pk for parcel in parcels])
     )
 

@@ -92,7 +92,7 @@ def test_after_the_pause_the_first_choice_is_tried_and_comes_back(moving, wire, 
     breaker.state_of("kdniao")
     ProviderState.objects.filter(provider="kdniao").update(failures=5, open_until=clock.now() + MINUTE)
     sync(moving)
-    frozen.shift(polling.FLOOR)
+    frozen.shift(cadence.FLOOR)
     sync(moving)
     assert outcomes(moving) == [("kuaidi100", "ok"), ("kdniao", "ok")]
     assert breaker.state_of("kdniao").open_until is None
@@ -150,7 +150,7 @@ def test_when_all_fail_each_was_asked_once_and_the_floor_holds(moving, wire, fro
     synced = sync(moving)
     assert not synced.answered
     assert synced.reason.startswith("kdniao：")
-    frozen.shift(polling.FLOOR - MINUTE)
+    frozen.shift(cadence.FLOOR - MINUTE)
     assert sync(moving).reason == "30 分钟内已查询过"
     assert wire.asked == ["kdniao", "kuaidi100"]
     assert fresh(moving).next_poll_at > clock.now()
@@ -160,7 +160,7 @@ def test_the_floor_is_of_the_waybill_whoever_answered(moving, wire, frozen):
     wire.fault("kdniao")
     sync(moving)
     wire.world.faults.clear()
-    frozen.shift(polling.FLOOR - MINUTE)
+    frozen.shift(cadence.FLOOR - MINUTE)
     assert not sync(moving).answered
     frozen.shift(MINUTE)
     assert sync(moving).answered

@@ -128,7 +128,7 @@ def test_one_waybill_is_not_asked_about_twice_within_half_an_hour(fake_http, fro
     fake_http.will_answer(answer())
     shipment = tracked()
     assert polling.sync_now(shipment).answered
-    frozen.shift(polling.FLOOR - MINUTE)
+    frozen.shift(cadence.FLOOR - MINUTE)
     assert not polling.sync_now(fresh(shipment)).answered
     frozen.shift(MINUTE)
     assert polling.sync_now(fresh(shipment)).answered
@@ -167,7 +167,7 @@ def test_an_answer_is_kept_sealed_and_the_same_one_once(fake_http, frozen):
     fake_http.will_answer(answer())
     shipment = tracked()
     polling.sync_now(shipment)
-    frozen.shift(polling.FLOOR)
+    frozen.shift(cadence.FLOOR)
     polling.sync_now(fresh(shipment))
     message = ProviderMessage.objects.get()
     assert (message.kind, message.outcome, NO in message.body_sealed) == ("answer", "applied", False)
@@ -180,7 +180,7 @@ def test_a_failure_is_tried_again_later_each_time(fake_http, frozen):
         poll()
         gaps.append(fresh(shipment).next_poll_at - clock.now())
         frozen.move_to(fresh(shipment).next_poll_at)
-    assert all(polling.FLOOR * 2**n <= gap <= polling.FLOOR * 2**n * 1.5 for n, gap in enumerate(gaps))
+    assert all(cadence.FLOOR * 2**n <= gap <= cadence.FLOOR * 2**n * 1.5 for n, gap in enumerate(gaps))
 
 
 @pytest.mark.parametrize(
