@@ -102,9 +102,12 @@ def apply_message(message: ProviderMessage) -> None:
 def shipment_of(provider: str, report: ProviderReport) -> Shipment | None:
     """Return the parcel that a report speaks of: by the provider's carrier code and waybill, the newest live one.
 
-    A carrier that the provider itself put right finds the parcel too.
+    A carrier that the provider itself put right finds the parcel too, and so does a number in other capitals, as some
+    services write it back, where no parcel has the very one.
     """
-    parcels = Shipment.objects.select_related("carrier").filter(waybill_no=report.waybill_no)
+    number = report.waybill_no
+    spellings = {number, number.upper(), number.lower()}
+    parcels = Shipment.objects.select_related("carrier").filter(waybill_no__in=spellings)
     if (code := report.carrier_code) and (column := f"{provider}_code") in CODE_FIELDS:
         told = subscriptions.corrected_to(provider, code, report.waybill_no).values("shipment")
         parcels = parcels.filter(Q(**{f"carrier__{column}": code}) | Q(pk__in=told))
@@ -113,9 +116,10 @@ def shipment_of(provider: str, report: ProviderReport) -> Shipment | None:
     return max(parcels, key=lambda parcel: _nearness(parcel, provider, report), default=None)
 
 
-def _nearness(parcel: Shipment, provider: str, report: ProviderReport) -> tuple[bool, bool, int, int]:
+def _nearness(parcel: Shipment, provider: str, report: ProviderReport) -> tuple[bool, bool, bool, int, int]:
     ours = not report.carrier_code or provider_code(parcel.carrier, provider) == report.carrier_code
-    return ours, parcel.voided_at is None, parcel.generation, parcel.pk
+    exact = parcel.waybill_no == report.waybill_no
+    return exact, ours, parcel.voided_at is None, parcel.generation, parcel.pk
 
 
 def queue_held(waybill_no: str = "") -> int:

@@ -11,6 +11,7 @@ from frozenshop.kernel import clock
 from logistics import messages, polling
 from logistics.models import ProviderCall, ProviderMessage, Shipment, TrackingEvent, UnknownCode
 from logistics.models import ShipmentStatus as S
+from logistics.providers.base import ProviderReport
 from logistics.tests.test_kdniao import KEY, fixture, parcel, push_of, pushed, trace
 from logistics.tests.tracked import deliver, queued, tracked
 from orders.models import Order, OrderStatus
@@ -73,6 +74,14 @@ def test_noise_is_refused_and_leaves_nothing():
 def test_a_push_that_could_not_be_kept_is_asked_for_again():
     with patch.object(ProviderMessage.objects, "filter", side_effect=OperationalError):
         assert receive(body_of("push_101_basic")) == 503
+
+
+def test_a_number_written_back_in_capitals_finds_its_parcel_but_the_very_one_first():
+    lower = tracked("yt0000000000001", code="YTO")
+    told = ProviderReport("YT0000000000001", "YTO")
+    assert messages.shipment_of("kdniao", told) == lower
+    upper = tracked("YT0000000000001", code="YTO")
+    assert messages.shipment_of("kdniao", told) == upper
 
 
 def test_without_keys_every_push_is_refused(settings):
