@@ -5,6 +5,7 @@ import logging
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import strategies as st
 
 from frozenshop.kernel import http
 from logistics.models import ShipmentStatus
@@ -12,6 +13,18 @@ from logistics.providers.base import MAX_PUSH_BYTES, Forged, ProviderError, Ques
 from logistics.tests.fake_http import FakeHttp
 
 NOISE = [b"", b"\xff\xfe\x00", b"{", b"[]", b"null", b"{}", b"a=1", b"=&=&=", b"<xml/>", b'{"a":' * 5000, b"%" * 999]
+
+
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+
+
+def anything(*fields: str) -> st.SearchStrategy[Any]:
+    """Any JSON, often with a provider's own field names, and lists of objects with none but these."""
+    field = st.sampled_from(fields)
+    deep = st.recursive(
+        SCALAR, lambda inner: st.lists(inner) | st.dictionaries(field | st.text(), inner), max_leaves=20
+    )
+    return deep | st.lists(st.dictionaries(field, deep))
 
 
 class Scan(NamedTuple):
