@@ -25,11 +25,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow") or os.environ.get("RUN_SLOW") == "1":
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    left_out: set[pytest.Item] = set()
+    if not config.getoption("--slow") and os.environ.get("RUN_SLOW") != "1":
+        left_out |= {item for item in items if item.get_closest_marker("slow")}
+    if os.environ.get("ON_SERVICES_ONLY_WHAT_DIFFERS") == "1":
+        left_out |= {item for item in items if _is_the_same_on_services(item)}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_the_same_on_services(item: pytest.Item) -> bool:
+    """Say whether a test of a package that knows the stores only through the database touches no database."""
+    if item.path.relative_to(item.config.rootpath).parts[0] not in ("sandbox", "logistics", "orders"):
+        return False
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "services", "skipif"))
+    return not marked and not {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

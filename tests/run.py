@@ -48,7 +48,8 @@ def main() -> int:
     if absent:
         print(f"Not on the services: {', '.join(absent)} did not answer.")
     else:
-        codes.append(pytest("services: MariaDB/MySQL, Redis, RabbitMQ", services, ON_SERVICES))
+        differs = {"ON_SERVICES_ONLY_WHAT_DIFFERS": "1"}
+        codes.append(pytest("services: MariaDB/MySQL, Redis, RabbitMQ", services, ON_SERVICES | differs))
     return max(codes)
 
 
