@@ -30,7 +30,9 @@ class Serializer:
 
 def loads(value: bytes) -> Any:
     """Return a value as it was given to the cache."""
-    return value[1:] if value[:1] == _AS_IT_IS else json.loads(value)
+    if value[:1] == _AS_IT_IS:
+        return value[1:]
+    return int(value) if value.isdigit() else json.loads(value.decode())
 
 
 def get_many(keys: Sequence[str]) -> dict[str, Any]:
