@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 import time_machine
 from django.db import transaction
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -163,7 +163,7 @@ class Shop(RuleBasedStateMachine):
         """Let all come to its end: channels are well, and days pass."""
         for channel in self.post.values():
             channel.always, channel.answers = None, []
-        for _ in range(5):
+        for _ in range(15):  # an arrival may be foretold for next week
             self.clock.shift(dt.timedelta(hours=20))
             work()
             dispatch.send_due()
@@ -192,6 +192,11 @@ class TestAnyOrder(TestCase):
                     self.undo.__exit__(None, None, None)
 
         profile = settings(
-            max_examples=EXAMPLES, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=EXAMPLES,
+            stateful_step_count=20,
+            deadline=None,
+            derandomize="NOTICE_EXAMPLES" not in os.environ,  # asked for more, it looks where nobody looked yet
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink takes longer than a test may
         )
         run_state_machine_as_test(Rolled, settings=profile)
