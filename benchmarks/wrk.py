@@ -84,8 +84,8 @@ def drive(port: int, requests: Sequence[bytes], *, seconds: int, connections: in
 
 
 @contextmanager
-def served(application: str, *, port: int, environment: dict[str, str], workers: int = 1) -> Iterator[None]:
-    """Serve a WSGI application with Granian as `make run` does, and stop it afterwards."""
+def served(application: str, *, port: int, environment: dict[str, str], workers: int = 2) -> Iterator[None]:
+    """Serve a WSGI application with Granian with as many workers as in production, and stop it afterwards."""
     command = [str(Path(sys.executable).parent / "granian"), "--interface", "wsgi", "--host", "127.0.0.1"]
     command += [
         "--port",
