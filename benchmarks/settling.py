@@ -1,6 +1,6 @@
 """Telling WeChat of many shipped orders while worker, relay and WeChat's stand-in are killed at random.
 
-`python -m benchmarks.settling [--orders 50000] [--kill-every 20] [--concurrency 4] [--services]`: on SQLite and files,
+`python -m benchmarks.settling [--orders 50000] [--kill-every 350] [--concurrency 4] [--services]`: on SQLite and files,
 or on what DATABASE_URL, REDIS_URL and CELERY_BROKER_URL name. Counts at the stand-in how often each payment was told.
 """
 
@@ -22,7 +22,7 @@ from notifications.tests.hasty import fleet  # noqa: E402
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--orders", type=int, default=50_000)
-    options.add_argument("--kill-every", type=float, default=20.0)
+    options.add_argument("--kill-every", type=int, default=350, help="orders")
     options.add_argument("--concurrency", type=int, default=4)
     options.add_argument("--services", action="store_true")
     given = options.parse_args()
@@ -36,7 +36,7 @@ def main() -> None:
             orders=given.orders,
             seconds=round(seconds),
             orders_per_second=round(given.orders / seconds, 1),
-            killed=dict(processes.deaths),
+            killed=dict(processes.kills),
             uploads=processes.counted(),
         )
 

@@ -16,10 +16,10 @@ def settled(processes, count, *, kill_every):
 
 def test_every_order_is_told_once_on_the_embedded_default(tmp_path):
     with fleet.embedded(tmp_path) as processes:
-        settled(processes, 300, kill_every=4)
+        settled(processes, 300, kill_every=40)
 
 
 @pytest.mark.services("mysql", "rabbitmq")
 def test_every_order_is_told_once_on_the_services(tmp_path):
     with fleet.on_services(tmp_path) as processes:
-        settled(processes, 800, kill_every=5)
+        settled(processes, 800, kill_every=100)

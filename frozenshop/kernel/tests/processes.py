@@ -15,6 +15,22 @@ ROOT = Path(__file__).parents[3]
 SETTINGS = "frozenshop.kernel.tests.effects.settings"
 
 
+class Killing:
+    """Kill one process of the fleet each time about so many more messages have their end, however fast that goes."""
+
+    def __init__(self, fleet, every):
+        self.fleet, self.every = fleet, every
+        self.next = self._later(0)
+
+    def look(self, done):
+        if self.next <= done:
+            self.fleet.kill_one()
+            self.next = self._later(done)
+
+    def _later(self, done):
+        return done + self.every * random.uniform(0.5, 1.5)
+
+
 class Fleet:
     """Processes that are started again when they die, until the outbox is empty."""
 
@@ -36,15 +52,16 @@ class Fleet:
         self.database_url = database_url
         self.commands = {
             "relay": ["-m", "django", "relay"],
-            "worker": f"-m celery -A frozenshop worker --pool {pool} --concurrency 2 --without-gossip "
-            "--without-mingle --loglevel WARNING".split(),
+            # A name of its own: of two workers of one name on one broker the second ends at its start.
+            "worker": f"-m celery -A frozenshop worker --hostname {queue}@%h --pool {pool} --concurrency 2 "
+            "--without-gossip --without-mingle --loglevel WARNING".split(),
         }
         self.running: dict[str, subprocess.Popen] = {}
         self.deaths: Counter[str] = Counter()
 
-    def run(self, code):
+    def run(self, code, *, seconds=60):
         script = f"import django; django.setup(); {code}"
-        subprocess.run([sys.executable, "-c", script], env=self.environment, cwd=ROOT, check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", script], env=self.environment, cwd=ROOT, check=True, timeout=seconds)
 
     def prepare(self, count):
         self.run(
@@ -69,14 +86,13 @@ class Fleet:
         self.running[random.choice(sorted(self.running))].kill()
 
     def run_until_done(self, seconds, *, kill_every=None):
+        """`kill_every`: messages."""
         deadline = time.monotonic() + seconds
-        next_kill = time.monotonic() + (kill_every or seconds)
-        while self.unfinished():
+        killing = Killing(self, kill_every or float("inf"))
+        while left := sum(self.unfinished().values()):
             assert time.monotonic() < deadline, f"{self.statuses()} left\n{self.logs()}"
             self.keep_alive()
-            if time.monotonic() > next_kill:
-                self.kill_one()
-                next_kill = time.monotonic() + kill_every * random.uniform(0.5, 1.5)
+            killing.look(sum(self.statuses().values()) - left)
             time.sleep(0.1)
 
     def stop(self):
@@ -155,5 +171,6 @@ def delete_queue(broker, name):
     from kombu import Connection
 
     with Connection(broker) as connection, connection.channel() as channel:
-        channel.queue_delete(name)
+        for kind in ("", ".tracking", ".messages"):
+            channel.queue_delete(name + kind)
         channel.exchange_delete(name)

@@ -75,7 +75,7 @@ def test_killed_at_random_for_minutes_on_the_embedded_default(tmp_path):
     with processes.embedded(tmp_path) as fleet:
         fleet.environment |= {"KILL_RATE": "0.002", "OUTBOX_RESEND_SECONDS": "15"}
         fleet.prepare(1000)
-        fleet.run_until_done(600, kill_every=8)
+        fleet.run_until_done(600, kill_every=80)
         assert fleet.deaths.total() >= 5
         assert fleet.effects() == dict.fromkeys(range(1000), 1)
 
@@ -87,6 +87,6 @@ def test_killed_at_random_for_minutes_on_the_services(tmp_path):
     with processes.on_services(tmp_path) as fleet:
         fleet.environment |= {"KILL_RATE": "0.015", "OUTBOX_RESEND_SECONDS": "15"}
         fleet.prepare(1000)
-        fleet.run_until_done(600, kill_every=8)
+        fleet.run_until_done(600, kill_every=80)
         assert fleet.deaths.total() >= 10
         assert fleet.effects() == dict.fromkeys(range(1000), 1)

@@ -1,27 +1,37 @@
-"""Worker, relay and WeChat's stand-in as processes that are killed and started again, until every order is told."""
+"""Worker, relay and WeChat's stand-in as processes that are killed and started again, until all is told."""
 
 import os
 import random
 import socket
 import time
+from collections import Counter
 from contextlib import closing, contextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
-from frozenshop.kernel.tests.processes import Fleet, connect_mysql, delete_queue
+from frozenshop.kernel.tests.processes import Fleet, Killing, connect_mysql, delete_queue
 from notifications.tests.hasty.orders import OPENID, transaction
+from tests.run import ON_SERVICES
 
 MCHID = "1900000109"
 PAY_BATCH = 1000
+MORTAL = {"worker", "relay", "sandbox"}
 
 
-class SettlingFleet(Fleet):
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class HastyFleet(Fleet):
+    """`concurrency`: processes (or threads) of the worker."""
+
     def __init__(self, folder, database_url, broker_url, queue, pool, *, redis_url="", concurrency=2):
         super().__init__(folder, database_url, broker_url, queue, pool)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port, self.concurrency = free_port(), concurrency
+        self.kills = Counter()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment |= {
             "DJANGO_SETTINGS_MODULE": "notifications.tests.hasty.settings",
@@ -35,21 +45,11 @@ class SettlingFleet(Fleet):
         self.commands["sandbox"] = ["-m", "notifications.tests.hasty.sandbox", str(self.port), str(folder)]
         self.commands["worker"][self.commands["worker"].index("--concurrency") + 1] = str(concurrency)
 
-    def prepare(self, count):
-        self.run(
-            "from django.core.management import call_command; call_command('migrate', verbosity=0, skip_checks=True);"
-            f"from notifications.tests.hasty.orders import prepare; prepare({count})"
-        )
-        self.keep_alive_only("sandbox")
-        for first in range(0, count, PAY_BATCH):
-            self.sim(
-                "POST",
-                "wechat/payments",
-                {"payments": [_payment(n) for n in range(first, min(first + PAY_BATCH, count))]},
-            )
+    def migrate(self):
+        self.run("from django.core.management import call_command; call_command('migrate', verbosity=0, skip_checks=1)")
 
-    def keep_alive_only(self, name):
-        commands, self.commands = self.commands, {name: self.commands[name]}
+    def keep_alive_only(self, *names):
+        commands, self.commands = self.commands, {name: self.commands[name] for name in names}
         self.keep_alive()
         self.commands = commands
 
@@ -65,24 +65,42 @@ class SettlingFleet(Fleet):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
 
+    def kill_one(self):
+        """A worker has children, which hold connections of their own: all of them die at once."""
+        name = random.choice(sorted(set(self.running) & MORTAL))
+        self.kills[name] += 1
+        with suppress(ProcessLookupError):
+            os.killpg(self.running[name].pid, 9)
+
+    def stop(self):
+        for process in self.running.values():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, 15)
+        return super().stop()
+
+
+class SettlingFleet(HastyFleet):
+    def prepare(self, count):
+        self.migrate()
+        self.run(f"from notifications.tests.hasty.orders import prepare; prepare({count})", seconds=60 + count / 50)
+        self.keep_alive_only("sandbox")
+        for first in range(0, count, PAY_BATCH):
+            self.sim(
+                "POST",
+                "wechat/payments",
+                {"payments": [_payment(n) for n in range(first, min(first + PAY_BATCH, count))]},
+            )
+
     def settle(self, count, seconds, *, kill_every):
-        """Run until every order is told; return how long that took."""
+        """Run until every order is told, with a death each `kill_every` orders; return how long that took."""
         started = time.monotonic()
-        next_kill = started + kill_every
+        killing = Killing(self, kill_every)
         while (told := self.told()) < count:
             assert time.monotonic() < started + seconds, f"{told} told; {self.states()}\n{self.logs()}"
             self.keep_alive()
-            if time.monotonic() > next_kill:
-                self.kill_one()
-                next_kill = time.monotonic() + kill_every * random.uniform(0.5, 1.5)
+            killing.look(told)
             time.sleep(0.3)
         return time.monotonic() - started
-
-    def kill_one(self):
-        """A worker has children, which hold connections of their own: all of them die at once."""
-        name = random.choice(sorted(self.running))
-        with suppress(ProcessLookupError):
-            os.killpg(self.running[name].pid, 9)
 
     def told(self):
         return self.states().get("uploaded", 0)
@@ -95,21 +113,15 @@ class SettlingFleet(Fleet):
         self.keep_alive_only("sandbox")
         return {int(uploads): number for uploads, number in self.sim("GET", "wechat/payments")["uploads"].items()}
 
-    def stop(self):
-        for process in self.running.values():
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, 15)
-        return super().stop()
-
 
 def _payment(number):
     return {"transaction_id": transaction(number), "mchid": MCHID, "out_trade_no": f"K{number:07}", "openid": OPENID}
 
 
 @contextmanager
-def embedded(folder):
+def embedded(folder, kind=SettlingFleet):
     """SQLite and files."""
-    fleet = SettlingFleet(folder, f"sqlite:///{folder}/db.sqlite3", "filesystem://", "settling", "threads")
+    fleet = kind(folder, f"sqlite:///{folder}/db.sqlite3", "filesystem://", "hasty", "threads")
     try:
         yield fleet
     finally:
@@ -117,16 +129,15 @@ def embedded(folder):
 
 
 @contextmanager
-def on_services(folder, *, concurrency=2):
-    """MariaDB/MySQL, Redis and RabbitMQ as the environment names them, with a database and a queue of their own."""
-    name = f"frozenshop_settling_{os.getpid()}_{random.randrange(10**6)}"
-    url, broker = os.environ["DATABASE_URL"], os.environ["CELERY_BROKER_URL"]
+def on_services(folder, kind=SettlingFleet, *, concurrency=2):
+    """MariaDB/MySQL, Redis and RabbitMQ, local unless the environment names others; a database of its own."""
+    named = ON_SERVICES | os.environ
+    name = f"frozenshop_hasty_{os.getpid()}_{random.randrange(10**6)}"
+    url, broker = named["DATABASE_URL"], named["CELERY_BROKER_URL"]
     with closing(connect_mysql(url)) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     place = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-    fleet = SettlingFleet(
-        folder, place, broker, name, "prefork", redis_url=os.environ.get("REDIS_URL", ""), concurrency=concurrency
-    )
+    fleet = kind(folder, place, broker, name, "prefork", redis_url=named["REDIS_URL"], concurrency=concurrency)
     try:
         yield fleet
     finally:
