@@ -1,0 +1,1 @@
+"""An app with a table that is in use while it is changed."""
