@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from prometheus_client import REGISTRY
 
 from frozenshop.kernel import clock, metrics
@@ -43,12 +44,14 @@ def test_the_token_or_a_listed_network_opens_it(settings):
 def test_the_outbox_and_the_jobs_are_read_from_the_tables():
     OutboxMessage.objects.create(topic="t", due_at=clock.now() - dt.timedelta(seconds=90))
     OutboxMessage.objects.create(topic="t", status="dead")
+    minute = IntervalSchedule.objects.create(every=1, period="minutes")
+    PeriodicTask.objects.create(name="rearm", task="kernel.tick", interval=minute)
     JobRun.objects.create(job="rearm", slot=clock.now() - dt.timedelta(seconds=30))
     text = metrics.render().decode()
     assert 'frozenshop_outbox_messages{status="pending"} 1.0' in text
     assert 'frozenshop_outbox_messages{status="dead"} 1.0' in text
     assert 'frozenshop_outbox_lag_seconds{status="pending"} 90.' in text
-    assert 'frozenshop_job_slot_age_seconds{job="rearm"} 30.' in text
+    assert 'frozenshop_job_slot_age_seconds{name="rearm"} 30.' in text
 
 
 def test_a_request_is_counted_under_its_routes_template():
