@@ -59,6 +59,8 @@ def write_local_env(path: Path, *, port: int, sandbox_port: int) -> None:
         "TENCENT_SMS_CODE_FIELDS": "code,minutes",
         "TENCENT_SMS_CALLBACK_SECRETS": secrets.token_hex(16),
         "METRICS_TOKEN": secrets.token_urlsafe(24),
+        "SHOP_PHONE": "4000000000",
+        "NOTICE_DAILY_CAP": "1000",  # the one demo buyer is told of every order, not of the first eight messages
         "LOG_LEVEL": "WARNING",  # else the addresses scroll out of sight
     }
     values |= known

@@ -8,5 +8,6 @@ class KernelConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from frozenshop.kernel import checks  # noqa: F401 - registers the system checks
+        from frozenshop.kernel import backups, checks  # noqa: F401 - registers the system checks
+        from frozenshop.kernel.logstore import checks as log_checks  # noqa: F401 - likewise
         from frozenshop.kernel.outbox import checks as outbox_checks  # noqa: F401 - likewise

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -28,6 +29,9 @@ class Serializer:
         return loads(value)
 
 
+_packed = Serializer({})
+
+
 def loads(value: bytes) -> Any:
     """Return a value as it was given to the cache."""
     if value[:1] == _AS_IT_IS:
@@ -38,14 +42,14 @@ def loads(value: bytes) -> Any:
 def get_many(keys: Sequence[str]) -> dict[str, Any]:
     """Return what the cache holds of `keys`, in one round trip.
 
-    From Redis the values are read past django-redis, which keeps them under the same keys: every warm
-    request comes through here.
+    Redis is asked past django-redis, though under its keys: every warm request comes through here, and a Redis that
+    hangs must hold up one of them, not all.
     """
     if not keys:
         return {}
     store = redis_store.current()
     try:
-        return dict(cache.get_many(keys)) if store is None else decoded(keys, store.fetch(full_keys(keys)))
+        return dict(cache.get_many(keys)) if store is None else decoded(keys, store.ask("MGET", *full_keys(keys)))
     except redis_store.Away:
         return {}
     except Exception:
@@ -67,7 +71,9 @@ def decoded(keys: Sequence[str], values: Sequence[bytes | None]) -> dict[str, An
 def add(key: str, value: Any, seconds: int) -> None:
     """Keep a value that was read, unless there is one already."""
     try:
-        cache.add(key, value, seconds)
+        _set(key, value, seconds, "NX")
+    except redis_store.Away:
+        pass
     except Exception:
         logger.warning("cache.not_kept", exc_info=True)
 
@@ -75,7 +81,40 @@ def add(key: str, value: Any, seconds: int) -> None:
 def put(key: str, value: Any, seconds: int) -> None:
     """Keep a value that was changed."""
     try:
-        cache.set(key, value, seconds)
-    except Exception:
+        _set(key, value, seconds)
+    except redis_store.Away:
         # What is cached stays wrong for no longer than it is kept.
+        logger.warning("cache.change_lost")
+    except Exception:
         logger.error("cache.change_lost", exc_info=True)
+
+
+def claim(key: str, seconds: int) -> bool:
+    """Say whether nobody claimed this within so many seconds; while the cache is away, nobody did."""
+    try:
+        return _set(key, 1, seconds, "NX")
+    except redis_store.Away:
+        return True
+    except Exception:
+        logger.warning("cache.not_claimed", exc_info=True)
+        return True
+
+
+def release(key: str) -> None:
+    """Let the next one claim it; what can't be released ends by itself."""
+    store = redis_store.current()
+    with suppress(Exception):
+        if store is None:
+            cache.delete(key)
+        else:
+            store.ask("DEL", *full_keys([key]))
+
+
+def _set(key: str, value: Any, seconds: int, *condition: str) -> bool:
+    """Return whether it was set. Raises Away."""
+    if store := redis_store.current():
+        return store.ask("SET", *full_keys([key]), _packed.dumps(value), "EX", seconds, *condition) is not None
+    if condition:
+        return bool(cache.add(key, value, seconds))
+    cache.set(key, value, seconds)
+    return True

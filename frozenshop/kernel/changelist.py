@@ -1,8 +1,9 @@
 """The one rule for every list in the admin: keyset pages, nothing counted, nothing scanned."""
 
 import base64
+import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from django.contrib import admin
@@ -13,8 +14,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.template.response import TemplateResponse
 
-from frozenshop.kernel import audit
+from frozenshop.kernel import audit, replica
 from frozenshop.kernel.actor import Actor, staff
 from frozenshop.kernel.client_address import client_address
 
@@ -33,6 +35,31 @@ def staff_user(request: HttpRequest) -> AbstractBaseUser:
     """Return the member of staff behind a request that the site has let in."""
     assert isinstance(request.user, AbstractBaseUser)
     return request.user
+
+
+def reader(request: HttpRequest) -> str:
+    """Return a member of staff as one who must see what they have done themself."""
+    return f"staff:{request.user.pk}"
+
+
+def shown_stale(request: HttpRequest, page: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return a page that may be a little old; a POST is answered from the primary."""
+
+    def whole() -> HttpResponse:
+        response = page()
+        return response.render() if isinstance(response, TemplateResponse) else response
+
+    return replica.read(whole, reader(request)) if request.method in ("GET", "HEAD") else page()
+
+
+def may_be_stale(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Make a page of the site one that may be a little old when it is only looked at."""
+
+    @functools.wraps(view)
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return shown_stale(request, lambda: view(request, *args, **kwargs))
+
+    return shown
 
 
 def record_act(
@@ -187,7 +214,7 @@ class BaseAdmin(admin.ModelAdmin[RowT]):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.POST.get("select_across", "0") != "0":
             request.POST = _without_select_across(request.POST)  # type: ignore[assignment]
-        return super().changelist_view(request, extra_context)
+        return shown_stale(request, lambda: super(BaseAdmin, self).changelist_view(request, extra_context))
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

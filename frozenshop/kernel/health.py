@@ -16,7 +16,8 @@ from django.utils.module_loading import import_string
 from django_celery_beat.models import PeriodicTask
 from redis import Redis, RedisError
 
-from frozenshop.kernel import clock, jobs
+from frozenshop.kernel import clock, heartbeat, jobs
+from frozenshop.kernel.draining import draining
 from frozenshop.kernel.models import OutboxMessage
 
 Status = OutboxMessage.Status
@@ -27,6 +28,7 @@ DEGRADED_SECONDS = 5.0
 RUNBOOKS = {
     "database": "database",
     "migrations": "database",
+    "replica": "replica",
     "redis": "redis",
     "broker": "broker",
     "outbox": "outbox",
@@ -35,6 +37,11 @@ RUNBOOKS = {
     "beat": "beat",
     "provider": "provider",
     "webhook": "webhook",
+    "settlement": "settlement",
+    "messages": "messages",
+    "wechat": "wechat-token",
+    "logstore": "mongodb",
+    "backup": "backup",
     "sandbox": "demo",
     "demo_orders": "demo",
     "demo_file": "demo",
@@ -60,8 +67,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """503 while requests can't be served; else 200 with what is degraded."""
-    unready = not_ready()
+    """503 while requests can't be served, or soon won't be; else 200 with what is degraded."""
+    unready = ["draining"] if draining() else not_ready()
     if unready:
         return JsonResponse({"status": "unavailable", "reasons": unready}, status=503)
     degraded = _degraded()
@@ -79,7 +86,7 @@ def not_ready() -> list[str]:
 
 def findings() -> Iterator[Finding]:
     """Name all that is wrong while requests are served."""
-    for check in (_redis, _outbox, _dead, _jobs, *map(import_string, settings.HEALTH_CHECKS)):
+    for check in (_replica, _redis, _outbox, _dead, _jobs, *map(import_string, settings.HEALTH_CHECKS)):
         try:
             yield from check()
         except DatabaseError as error:
@@ -144,6 +151,16 @@ def _degraded() -> list[str]:
     if time.monotonic() - _known[0] > DEGRADED_SECONDS:
         _known = time.monotonic(), sorted({finding.name for finding in findings()})
     return _known[1]
+
+
+def _replica() -> Iterator[Finding]:
+    if not heartbeat.configured():
+        return
+    sight = heartbeat.watch().first_sight()
+    if sight is None or sight.seen is None:
+        yield Finding("replica", "只读副本没有回应：全部从主库读取")
+    elif (lag := sight.lag()) > settings.REPLICA_MAX_LAG_SECONDS:
+        yield Finding("replica", f"只读副本落后 {_words(dt.timedelta(seconds=lag))}：全部从主库读取")
 
 
 def _redis() -> Iterator[Finding]:

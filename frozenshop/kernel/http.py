@@ -82,18 +82,17 @@ def call(
 
 
 def _try(service: str, method: str, url: str, timeout: float, **content: Any) -> requests.Response:
-    started = time.monotonic()
-    outcome = "ok"
     try:
-        return _send(service, method, url, timeout, **content)
-    except ServiceError as error:
-        outcome = str(error.status) if error.status else ("unreachable" if error.transient else "refused")
-        raise
+        with metrics.service_call(service) as made:
+            try:
+                return _send(service, method, url, timeout, **content)
+            except ServiceError as error:
+                made.outcome = str(error.status) if error.status else ("unreachable" if error.transient else "refused")
+                raise
     finally:
-        seconds = time.monotonic() - started
-        metrics.observe_call(service, outcome, seconds)
-        log = logger.debug if outcome == "ok" else logger.warning
-        log("http.call", service=service, host=urlsplit(url).hostname, outcome=outcome, ms=round(seconds * 1000))
+        log = logger.debug if made.outcome == "ok" else logger.warning
+        milliseconds = round(made.seconds * 1000)
+        log("http.call", service=service, host=urlsplit(url).hostname, outcome=made.outcome, ms=milliseconds)
 
 
 def _send(service: str, method: str, url: str, timeout: float, **content: Any) -> requests.Response:

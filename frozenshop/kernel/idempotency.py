@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, purging
 from frozenshop.kernel.errors import Invalid, Problem
 from frozenshop.kernel.models import IdempotencyKey
 
@@ -15,7 +15,6 @@ KEPT = dt.timedelta(days=7)
 TAKEN_OVER_AFTER = dt.timedelta(seconds=60)
 """A twin that has been under way for longer is taken for dead."""
 MAX_KEY_LENGTH = 255
-PURGE_BATCH = 1000
 
 
 class IdempotencyMismatch(Problem):
@@ -66,12 +65,8 @@ def abandon(scope: str, key: str) -> None:
 
 
 def purge() -> int:
-    """Delete what is older than seven days, in short transactions; return how many."""
-    total = 0
-    old = IdempotencyKey.objects.filter(created_at__lte=clock.now() - KEPT).order_by("created_at")
-    while ids := list(old.values_list("pk", flat=True)[:PURGE_BATCH]):
-        total += IdempotencyKey.objects.filter(pk__in=ids).delete()[0]
-    return total
+    """Delete what is older than seven days; return how many."""
+    return purging.delete(IdempotencyKey.objects.filter(created_at__lte=clock.now() - KEPT).order_by("created_at"))
 
 
 def _insert(scope: str, key: str, fingerprint: str) -> bool:

@@ -8,11 +8,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, purging
 from frozenshop.kernel.models import JobRun, OutboxMessage
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
+KEEP = dt.timedelta(days=35)
 # How long a run that was handed to the broker keeps the next one waiting.
 PATIENCE = dt.timedelta(minutes=2)
 
@@ -86,6 +87,7 @@ def tick(job: Job) -> dt.datetime | None:
                 topic=job.topic,
                 payload={"slot": slot.isoformat()},
                 key=_key(job.name, slot),
+                request_id=request_id_of(job, slot),
                 due_at=now,
                 created_at=now,
             )
@@ -94,8 +96,19 @@ def tick(job: Job) -> dt.datetime | None:
     return slot
 
 
+def request_id_of(job: Job, slot: dt.datetime) -> str:
+    """Return the id of all that a slot of a job sets off, which a person can write down from the schedule."""
+    return f"job-{job.name}-{slot.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"
+
+
 def last_run(job: Job) -> JobRun | None:
     return JobRun.objects.filter(job=job.name).order_by("-slot").first()
+
+
+def purge() -> int:
+    """Delete runs that are too old to keep, of each job along its index; return how many."""
+    before, names = clock.now() - KEEP, JobRun.objects.order_by().values_list("job", flat=True).distinct()
+    return sum(purging.delete(JobRun.objects.filter(job=name, slot__lt=before).order_by("slot")) for name in names)
 
 
 def run_of(message: OutboxMessage) -> QuerySet[JobRun] | None:

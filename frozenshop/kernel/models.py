@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from frozenshop.kernel.fields import KeyField
+from frozenshop.kernel.logstore.entries import Kind
 
 
 class OutboxMessage(models.Model):
@@ -36,6 +37,7 @@ class OutboxMessage(models.Model):
         indexes = [
             models.Index(fields=["status", "due_at", "id"], name="outbox_due"),
             models.Index(fields=["status", "done_at"], name="outbox_done"),
+            models.Index(fields=["request_id"], name="outbox_request"),
         ]
 
     def __str__(self) -> str:
@@ -111,6 +113,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["subject", "id"], name="audit_subject"),
             models.Index(fields=["actor", "id"], name="audit_actor"),
             models.Index(fields=["at", "id"], name="audit_at"),
+            models.Index(fields=["request_id"], name="audit_request"),
         ]
 
     def __str__(self) -> str:
@@ -155,6 +158,49 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} → {self.holder}"
+
+
+class Heartbeat(models.Model):
+    """One row, written about each second where there is a replica: how old it is there is what the replica lacks."""
+
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S.%f}"
+
+
+class LogEntry(models.Model):
+    """A log of what came or went, where no MongoDB keeps it (`frozenshop.kernel.logstore.Entry`)."""
+
+    id = KeyField(max_length=24, primary_key=True)
+    kind = KeyField("类别", max_length=10, choices=Kind.choices)
+    at = models.DateTimeField("时间")
+    request_id = KeyField("请求编号", max_length=64, blank=True)
+    service = KeyField("服务", max_length=40)
+    what = models.CharField("内容", max_length=200)
+    outcome = KeyField("结果", max_length=60)
+    failed = models.BooleanField("失败", default=False)
+    ms = models.PositiveIntegerField("耗时（毫秒）", null=True, blank=True)
+    subject = KeyField("对象", max_length=120, blank=True)
+    who = KeyField("谁", max_length=150, blank=True)
+    address = KeyField("来源网段", max_length=45, blank=True)
+    reference = KeyField("编号", max_length=100, blank=True)
+    detail = models.CharField("说明", max_length=300, blank=True)
+    body = models.TextField("原文（密封）", blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "日志"
+        indexes = [
+            models.Index(fields=["kind", "id"], name="log_kind"),
+            models.Index(fields=["request_id", "id"], name="log_request"),
+            models.Index(fields=["subject", "id"], name="log_subject"),
+            models.Index(fields=["service", "id"], name="log_service"),
+            models.Index(fields=["failed", "id"], name="log_failed"),
+            models.Index(fields=["who", "id"], name="log_who"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.service} {self.what}"
 
 
 class MerchantKey(models.Model):

@@ -13,13 +13,12 @@ from collections import deque
 
 from django.db import IntegrityError, transaction
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, purging
 from frozenshop.kernel.models import Nonce
 from frozenshop.kernel.signing import NEWEST_SECONDS, OLDEST_SECONDS, NonceReused
 
 KEPT = dt.timedelta(seconds=300)
 """Longer than a signature is valid (150 s), so that a forgotten nonce is of no use."""
-PURGE_BATCH = 1000
 assert KEPT.total_seconds() > OLDEST_SECONDS + NEWEST_SECONDS
 
 
@@ -69,9 +68,5 @@ def use_in_database(scope: str, nonce: str, signed_at: int, *, writes: bool, sto
 
 
 def purge() -> int:
-    """Delete the rows of nonces whose signatures are no longer valid, in short transactions; return how many."""
-    total = 0
-    old = Nonce.objects.filter(expires_at__lte=clock.now()).order_by("expires_at")
-    while ids := list(old.values_list("pk", flat=True)[:PURGE_BATCH]):
-        total += Nonce.objects.filter(pk__in=ids).delete()[0]
-    return total
+    """Delete the rows of nonces whose signatures are no longer valid; return how many."""
+    return purging.delete(Nonce.objects.filter(expires_at__lte=clock.now()).order_by("expires_at"))

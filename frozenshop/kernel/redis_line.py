@@ -26,13 +26,15 @@ class Line(threading.local):
         self._owner = 0
         self._used_at = 0.0
 
-    def ask(self, *commands: tuple[str | int, ...]) -> list[Any]:
+    def ask(self, *commands: tuple[str | int | bytes, ...]) -> list[Any]:
         """Send commands at once and return each one's answer. Raises the first error, of redis-py's kinds."""
         connection = self._ready()
+        # Given back when all is read: who is interrupted before (by a task's time limit) leaves answers on it.
+        self._connection = None
         packed = connection.pack_commands(commands)  # type: ignore[no-untyped-call]
         connection.send_packed_command(packed, check_health=False)  # type: ignore[no-untyped-call]
         answers = [_answer(connection) for _ in commands]
-        self._used_at = time.monotonic()
+        self._connection, self._used_at = connection, time.monotonic()
         for answer in answers:
             if isinstance(answer, ResponseError):
                 raise answer
@@ -42,7 +44,7 @@ class Line(threading.local):
         connection = self._connection
         if connection is None or self._owner != os.getpid():  # a fork must not use its parent's socket
             connection = self._pool.connection_class(**self._pool.connection_kwargs)
-            self._connection, self._owner = connection, os.getpid()
+            self._owner = os.getpid()
         elif time.monotonic() - self._used_at > IDLE_SECONDS and _hung_up(connection):
             connection.disconnect()  # type: ignore[no-untyped-call]
         return connection

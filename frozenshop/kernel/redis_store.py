@@ -1,15 +1,18 @@
 """The store that web processes share for limits and nonces: Redis, asked in one round trip, and its absence.
 
-After a failure Redis is left alone for a moment, so that a request doesn't wait for a dead server each time.
+After a failure Redis is left alone for a moment, and then tried by one thread at a time: whether it is dead or hangs,
+one request in a while waits for it, and the others go on without.
 The store knows when it was born: when it was first asked after it was started, emptied, failed over to, or missed by
 a process. It remembers nothing of the time before.
 """
 
 import functools
 import hashlib
+import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -64,8 +67,10 @@ class RedisStore:
         self._prefix = prefix
         self._digests: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._failing = False
         self._ask_again_at = 0.0
         self._away_since: float | None = None
+        self._back_at = -math.inf
 
     def key(self, kind: str, name: str = "") -> str:
         """Return a key. All share a hash tag, so that one script may use several on a cluster."""
@@ -79,39 +84,50 @@ class RedisStore:
         self, script: str, keys: Sequence[str], args: Sequence[str | int], wanted: Sequence[str]
     ) -> tuple[int, list[bytes | None]]:
         """Run a script, and return with its answer what stands under the full keys `wanted`. Raises Away."""
-        self._pause()
         was_away = self._away_since is not None
-        try:
+        with self._tried():
             answer, fetched = self._evaluate(script, [*keys, self.key("birth")], [*args, int(was_away)], wanted)
-        except _UNUSABLE as error:
-            self._lose()
-            raise Away from error
         if was_away:
-            self._away_since = None
+            self._away_since, self._back_at = None, time.monotonic()
         return int(answer), fetched
 
-    def fetch(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return what stands under full keys, such as the cache's. Raises Away."""
-        self._pause()
-        try:
-            return list(self.line.ask(("MGET", *keys))[0])
-        except _UNUSABLE as error:
-            self._lose()
-            raise Away from error
+    def ask(self, *command: str | int | bytes) -> Any:
+        """Return the answer to one command on full keys, such as the cache's. Raises Away."""
+        with self._tried():
+            return self.line.ask(command)[0]
 
     def seconds_away(self) -> float:
         """Return for how long this process has been doing without Redis."""
         since = self._away_since
         return 0.0 if since is None else time.monotonic() - since
 
-    def _pause(self) -> None:
-        if time.monotonic() < self._ask_again_at:
-            raise Away
+    def seconds_back(self) -> float:
+        """Return since when it is there again: what was to be remembered shortly before is not."""
+        return 0.0 if self._away_since is not None else time.monotonic() - self._back_at
+
+    @contextmanager
+    def _tried(self) -> Iterator[None]:
+        if self._failing:
+            self._take_turn()
+        try:
+            yield
+        except _UNUSABLE as error:
+            self._lose()
+            raise Away from error
+        self._failing = False
+
+    def _take_turn(self) -> None:
+        """Raise Away, but for one caller after each pause, who tries whether Redis is back."""
+        with self._lock:
+            now = time.monotonic()
+            if self._failing and now < self._ask_again_at:
+                raise Away
+            self._ask_again_at = now + 2 * TIMEOUT_SECONDS  # longer than a try takes
 
     def _lose(self) -> None:
         with self._lock:
             now = time.monotonic()
-            self._ask_again_at = now + PAUSE_SECONDS
+            self._failing, self._ask_again_at = True, now + PAUSE_SECONDS
             if self._away_since is None:
                 self._away_since = now
 

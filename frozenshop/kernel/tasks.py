@@ -1,13 +1,8 @@
 """The kernel's own background work."""
 
-import datetime as dt
-
 from celery import shared_task
 
-from frozenshop.kernel import audit, clock, idempotency, jobs, nonces, outbox
-from frozenshop.kernel.models import JobRun
-
-KEEP_RUNS = dt.timedelta(days=35)
+from frozenshop.kernel import audit, idempotency, jobs, logstore, nonces, outbox
 
 
 @shared_task(name="kernel.tick", ignore_result=True)
@@ -31,6 +26,7 @@ def rearm(effect: outbox.Effect, slot: str) -> None:
 def purge(effect: outbox.Effect, slot: str) -> None:
     """Delete what has served its time, in short transactions."""
     outbox.purge_done()
-    JobRun.objects.filter(recorded_at__lt=clock.now() - KEEP_RUNS).delete()
+    jobs.purge()
     idempotency.purge()
     nonces.purge()
+    logstore.purge()

@@ -17,6 +17,7 @@ def check_times(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
         Error(
             f"设置 OUTBOX_RESEND_SECONDS（{settings.OUTBOX_RESEND_SECONDS:g}）必须大于任务时限"
             f"（{settings.CELERY_TASK_TIME_LIMIT} 秒），否则仍在运行的任务会被重发。",
+            hint="例如 OUTBOX_RESEND_SECONDS=600",
             id="frozenshop.E020",
         )
     ]

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from frozenshop.kernel import audit, clock, request_id
+from frozenshop.kernel import audit, clock, purging, request_id
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.models import OutboxMessage
 
@@ -23,7 +23,8 @@ def enqueue(
 ) -> None:
     """Write a row for the consumer of `topic`; call it inside the transaction of the change that causes it.
 
-    A `key` that is known, done or not, is not written twice. `due_at` in the future waits as a row.
+    A `key` that is known, done or not, is not written twice. `due_at` in the future waits as a row. What nobody asked
+    for (a command, a test) begins an id of its own.
     """
     now = clock.now()
     message = OutboxMessage(
@@ -32,7 +33,7 @@ def enqueue(
         key=key,
         due_at=due_at or now,
         created_at=now,
-        request_id=request_id.current(),
+        request_id=request_id.current() or request_id.make(),
     )
     if key is None:
         message.save(force_insert=True)
@@ -82,10 +83,7 @@ def replay(message_ids: Iterable[int], actor: Actor) -> int:
     return revived
 
 
-def purge_done(older_than: dt.timedelta = KEEP_DONE, *, batch: int = 1000) -> int:
-    """Delete rows done longer ago than that, in short transactions. Return how many."""
-    done = OutboxMessage.objects.filter(status=Status.DONE, done_at__lt=clock.now() - older_than)
-    deleted = 0
-    while ids := list(done.order_by("done_at").values_list("pk", flat=True)[:batch]):
-        deleted += OutboxMessage.objects.filter(pk__in=ids).delete()[0]
-    return deleted
+def purge_done() -> int:
+    """Delete rows that were done a week ago; return how many."""
+    done = OutboxMessage.objects.filter(status=Status.DONE, done_at__lt=clock.now() - KEEP_DONE)
+    return purging.delete(done.order_by("done_at"))

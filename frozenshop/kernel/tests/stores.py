@@ -9,6 +9,7 @@ import time
 
 import pytest
 import redis
+from django.core.cache import cache
 
 from frozenshop.kernel import nonces, redis_store, throttling
 
@@ -49,6 +50,18 @@ def use_redis(monkeypatch, settings, url):
     monkeypatch.setattr(redis_store, "_store", lambda url, prefix: store)
     monkeypatch.setattr(redis_store, "PAUSE_SECONDS", 0)
     return store
+
+
+def take_cache_away(monkeypatch):
+    """Let the cache fail, whichever it is."""
+
+    def away(*args, **kwargs):
+        raise redis_store.Away
+
+    for name in ("get", "get_many", "set", "add", "delete"):
+        monkeypatch.setattr(cache, name, away)
+    for name in ("ask", "run_and_fetch"):
+        monkeypatch.setattr(redis_store.RedisStore, name, away)
 
 
 def make_old(store):

@@ -4,7 +4,7 @@ import pytest
 import time_machine
 from django.db import connection
 
-from frozenshop.kernel import nonces, redis_store
+from frozenshop.kernel import nonces, purging, redis_store
 from frozenshop.kernel.admission import admit
 from frozenshop.kernel.errors import RateLimited
 from frozenshop.kernel.models import Nonce
@@ -146,7 +146,7 @@ def test_a_nonce_row_is_kept_for_at_least_300_seconds(settings):
 def test_rows_of_dead_nonces_are_purged(settings, clock, monkeypatch):
     settings.REDIS_URL = ""
     settings.EMBEDDED = False
-    monkeypatch.setattr(nonces, "PURGE_BATCH", 2)
+    monkeypatch.setattr(purging, "BATCH", 2)
     for number in range(5):
         accepted(f"old-{number:012}")
     clock.shift(300)

@@ -4,7 +4,7 @@ import pytest
 import time_machine
 from django.db import connection
 
-from frozenshop.kernel import idempotency
+from frozenshop.kernel import idempotency, purging
 from frozenshop.kernel.errors import Invalid
 from frozenshop.kernel.idempotency import Answer, IdempotencyMismatch, InProgress
 from frozenshop.kernel.models import IdempotencyKey
@@ -106,7 +106,7 @@ def test_a_fingerprint_covers_method_path_and_body(other):
 
 
 def test_purging_deletes_only_what_is_older_than_seven_days(moment, monkeypatch):
-    monkeypatch.setattr(idempotency, "PURGE_BATCH", 2)
+    monkeypatch.setattr(purging, "BATCH", 2)
     for number in range(5):
         begin(key=str(number))
     moment.shift(dt.timedelta(days=7))

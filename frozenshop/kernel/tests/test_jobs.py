@@ -38,6 +38,12 @@ def deliver_all():
         outbox.deliver(pk)
 
 
+def test_all_that_a_slot_sets_off_has_an_id_that_the_schedule_tells():
+    with time_machine.travel(NOW, tick=False):
+        jobs.tick(EACH_MINUTE)
+    assert OutboxMessage.objects.get().request_id == "job-each_minute-20261123T014200Z"
+
+
 @pytest.mark.parametrize(
     ("job", "slot", "cadence"),
     [
@@ -177,7 +183,7 @@ def test_a_tick_of_an_unknown_job_does_nothing():
 def test_the_kernels_jobs_do_their_work():
     audit.record("test", "nothing")
     OutboxMessage.objects.create(topic="tests.job", claimed_until=clock.now() - MINUTE)
-    JobRun.objects.create(job="old", slot=NOW, recorded_at=clock.now() - dt.timedelta(days=36))
+    JobRun.objects.create(job="old", slot=clock.now() - dt.timedelta(days=36))
     for each in schedule.JOBS:
         if each.topic.startswith("kernel."):
             jobs.tick(each)
@@ -187,3 +193,14 @@ def test_the_kernels_jobs_do_their_work():
     assert not JobRun.objects.filter(job="old").exists()
     assert not audit.pending().exists()
     assert OutboxMessage.objects.get(topic="tests.job").claimed_until is None
+
+
+@pytest.mark.django_db
+def test_runs_go_after_35_days_those_of_former_jobs_and_of_backups_too():
+    now = clock.now()
+    for job in ("purge", "backup_binlog", "former"):
+        for days in (1, 34, 36, 400):
+            JobRun.objects.create(job=job, slot=now - dt.timedelta(days=days))
+    assert jobs.purge() == 6
+    assert min(JobRun.objects.values_list("slot", flat=True)) > now - dt.timedelta(days=35)
+    assert JobRun.objects.count() == 6

@@ -5,6 +5,7 @@ import pytest
 import time_machine
 from celery import Celery, current_app
 from celery.exceptions import Reject
+from celery.signals import task_unknown
 from django.db import OperationalError, transaction
 
 from frozenshop.kernel import clock, outbox, request_id
@@ -12,7 +13,7 @@ from frozenshop.kernel.actor import Actor, Source
 from frozenshop.kernel.models import AuditEntry, OutboxMessage
 from frozenshop.kernel.outbox import consuming, ledger
 from frozenshop.kernel.outbox.checks import check_times
-from frozenshop.kernel.outbox.relay import Relay, claim, mark_sent
+from frozenshop.kernel.outbox.relay import GATHER_SECONDS, IDLE_SECONDS, Relay, claim, mark_sent
 
 pytestmark = pytest.mark.django_db
 Status = OutboxMessage.Status
@@ -40,6 +41,25 @@ def call_then_note(effect, **payload):
 @outbox.consumer("tests.nothing_to_write", transactional=False)
 def nothing_to_write(effect, **payload):
     pass
+
+
+@outbox.consumer("tests.strict")
+def strict(row_id, colour=""):
+    calls.append({"row_id": row_id, "colour": colour})
+
+
+@outbox.consumer("tests.strict_call", transactional=False)
+def strict_call(effect, row_id, colour=""):
+    calls.append({"row_id": row_id, "colour": colour})
+
+
+@outbox.consumer("tests.together", transactional=False, together=3)
+def together(effect, **payload):
+    with effect:
+        calls.append([payload, *effect.others])
+        outbox.enqueue("tests.note", {"from": "effect"})
+        if any(one.get("fails") for one in calls[-1]):
+            raise RuntimeError
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +141,44 @@ def test_a_consumer_without_an_effect_still_closes_the_row():
     assert OutboxMessage.objects.get().status == Status.DONE
 
 
+def statuses():
+    return list(OutboxMessage.objects.filter(topic="tests.together").order_by("id").values_list("status", flat=True))
+
+
+@pytest.fixture
+def _nobody_began(monkeypatch):
+    monkeypatch.setattr(consuming, "BEGUN", 0)
+
+
+@pytest.mark.usefixtures("_nobody_began")
+def test_what_waits_in_line_is_done_together_oldest_first():
+    own, *_ = (write("tests.together", payload={"n": n}, status=Status.SENT) for n in range(4))
+    write("tests.together", payload={"n": "not sent yet"})
+    write("tests.note", status=Status.SENT)
+    outbox.deliver(own.pk)
+    assert calls == [[{"n": 0}, {"n": 1}, {"n": 2}]]
+    assert statuses() == [Status.DONE, Status.DONE, Status.DONE, Status.SENT, Status.PENDING]
+
+
+def test_what_others_are_about_to_begin_with_is_left_to_them():
+    own, *_ = (write("tests.together", payload={"n": n}, status=Status.SENT) for n in range(consuming.BEGUN + 2))
+    outbox.deliver(own.pk)
+    assert calls == [[{"n": 0}, {"n": consuming.BEGUN + 1}]]
+
+
+@pytest.mark.usefixtures("_nobody_began")
+def test_one_that_breaks_does_not_hold_up_those_done_together_with_it():
+    broken, well = (
+        write("tests.together", payload=payload, status=Status.SENT) for payload in ({"fails": True}, {"n": 1})
+    )
+    outbox.deliver(well.pk)
+    assert calls == [[{"n": 1}, {"fails": True}], [{"n": 1}]]
+    assert statuses() == [Status.SENT, Status.DONE]
+    assert OutboxMessage.objects.filter(topic="tests.note").count() == 1
+    outbox.deliver(broken.pk)
+    assert statuses() == [Status.PENDING, Status.DONE]
+
+
 def test_an_effect_is_one_transaction():
     message = write()
     effect = outbox.Effect(message)
@@ -153,10 +211,55 @@ def test_permanent_is_dead_at_once_with_its_reason_scrubbed():
     assert (message.status, message.last_error) == (Status.DEAD, "号码 138****5678 无法识别")
 
 
-def test_a_topic_without_consumer_is_dead():
-    message = write("tests.gone")
+@pytest.mark.parametrize(
+    ("topic", "payload", "sentence"),
+    [
+        ("tests.of_the_next_release", {}, "没有处理 tests.of_the_next_release 的程序"),
+        ("tests.strict", {"row_id": 1, "size": 2}, "tests.strict 不认识这些参数：row_id、size"),
+        ("tests.strict", {}, "tests.strict 不认识这些参数"),
+    ],
+)
+def test_what_another_release_wrote_waits_for_its_workers_and_then_for_a_person(topic, payload, sentence):
+    message = write(topic, payload=payload)
+    waited = dt.timedelta()
+    for attempt in range(1, ledger.MAX_ATTEMPTS):
+        outbox.deliver(message.pk)
+        message.refresh_from_db()
+        assert (message.status, message.attempts) == (Status.PENDING, attempt)
+        assert sentence in message.last_error
+        waited += message.due_at - clock.now()
+    assert dt.timedelta(hours=2) < waited < dt.timedelta(hours=4)
     outbox.deliver(message.pk)
-    assert OutboxMessage.objects.get().status == Status.DEAD
+    message.refresh_from_db()
+    assert message.status == Status.DEAD
+    assert not calls
+
+
+@pytest.mark.parametrize("topic", ["tests.strict", "tests.strict_call"])
+def test_keywords_with_defaults_may_be_left_out(topic):
+    message = write(topic, payload={"row_id": 1})
+    outbox.deliver(message.pk)
+    message.refresh_from_db()
+    assert message.status == Status.DONE
+    assert calls == [{"row_id": 1, "colour": ""}]
+
+
+def test_a_task_that_celery_does_not_know_is_put_back_at_once(monkeypatch):
+    monkeypatch.setattr(consuming.connection, "close", lambda: None)
+    message = write("tests.of_the_next_release", status=Status.SENT, sent_at=clock.now())
+    task_unknown.send(sender=None, message=Mock(payload=[[], {"message_id": message.pk}, {}]), exc=None)
+    message.refresh_from_db()
+    assert (message.status, message.attempts) == (Status.PENDING, 1)
+    assert message.due_at <= clock.now() + consuming.FIRST_WAIT
+    task_unknown.send(sender=None, message=Mock(payload=[[], {}, {}]), exc=None)
+
+
+def test_a_task_that_celery_does_not_know_waits_to_be_sent_again_while_the_database_is_away(monkeypatch):
+    closed = Mock()
+    monkeypatch.setattr(consuming.connection, "close", closed)
+    monkeypatch.setattr(consuming.OutboxMessage.objects, "filter", Mock(side_effect=OperationalError))
+    consuming.leave_to_others(1)
+    closed.assert_called_once_with()
 
 
 def test_a_message_goes_back_to_the_broker_while_the_database_is_away(monkeypatch):
@@ -270,7 +373,7 @@ def test_only_what_was_done_a_week_ago_is_purged():
     write(status=Status.DONE, done_at=old)
     write(status=Status.DONE, done_at=clock.now())
     write(status=Status.DEAD, created_at=old)
-    assert outbox.purge_done(batch=1) == 1
+    assert outbox.purge_done() == 1
     assert OutboxMessage.objects.count() == 2
 
 
@@ -294,7 +397,9 @@ def test_a_relay_pauses_while_the_broker_is_away_and_then_goes_on(settings):
     it.run(stop)
     assert send.call_count == 2
     assert OutboxMessage.objects.get().status == Status.SENT
-    assert [call.args[0] > 0 for call in stop.wait.call_args_list] == [True, False, True]
+    pause, *waits = [call.args[0] for call in stop.wait.call_args_list]
+    assert pause > IDLE_SECONDS / 2
+    assert waits == [GATHER_SECONDS, IDLE_SECONDS]
 
 
 @pytest.mark.usefixtures("_tests_connection_stays")

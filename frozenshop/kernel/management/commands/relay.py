@@ -8,6 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from frozenshop.celery import app
+from frozenshop.kernel import metrics
+from frozenshop.kernel.metrics import components
 from frozenshop.kernel.outbox.relay import Relay
 
 
@@ -22,4 +24,5 @@ class Command(BaseCommand):
 
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, end)
+        metrics.serve(components.of_relay)
         Relay(app).run(stop)

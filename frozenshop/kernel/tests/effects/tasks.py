@@ -1,12 +1,13 @@
 from django.db import transaction
 
-from frozenshop.kernel import outbox
+from frozenshop.kernel import logstore, outbox
 from frozenshop.kernel.models import AuditEntry
 from frozenshop.kernel.tests.effects.apps import step
 
 
 def write(number: int) -> None:
     AuditEntry.objects.create(actor="test", action="effect", subject=str(number))
+    logstore.write(logstore.Kind.CALL, service="effects", what="effect", outcome="ok", subject=f"S{number}")
     step("worker-wrote")
 
 
