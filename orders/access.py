@@ -27,7 +27,7 @@ Via = OrderAccess.Via
 def accesses(customer: Customer) -> QuerySet[OrderAccess]:
     """Return what the customer may see now; every read on a buyer's behalf starts here."""
     rows = OrderAccess.objects.filter(customer=customer)
-    return rows if _verification_holds(customer) else rows.filter(via=Via.OPENID)
+    return rows if verification_holds(customer) else rows.filter(via=Via.OPENID)
 
 
 def sees_prices(access: OrderAccess) -> bool:
@@ -60,7 +60,7 @@ def bind_phone(customer: Customer, phone: str, verified_at: dt.datetime) -> list
         live = crypto.blind_indexes(phone, purpose="phone")
         holders = list(Customer.objects.select_for_update().filter(phone_index__in=live).order_by("pk"))
         # Verified again in time: what the phone showed until now stays, however old it has become.
-        renewed = any(holder.pk == customer.pk and _verification_holds(holder) for holder in holders)
+        renewed = any(holder.pk == customer.pk and verification_holds(holder) for holder in holders)
         former = [holder for holder in holders if holder.pk != customer.pk]
         for holder in former:
             _forget_phone(holder)
@@ -118,6 +118,6 @@ def _forget_phone(holder: Customer) -> None:
     holder.save(update_fields=["phone_index", "phone_sealed", "phone_verified_at"])
 
 
-def _verification_holds(customer: Customer) -> bool:
+def verification_holds(customer: Customer) -> bool:
     verified_at = customer.phone_verified_at
     return verified_at is not None and clock.now() - verified_at <= VERIFICATION_LASTS

@@ -7,7 +7,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from frozenshop.kernel import clock
-from orders.models import Alert, AlertSeverity
+from orders.models import Alert, AlertKind, AlertSeverity
 
 
 class AlertCollector(Collector):
@@ -27,3 +27,11 @@ class AlertCollector(Collector):
             late_now.add_metric([severity.name.lower()], row["overdue"])
         yield open_now
         yield late_now
+        kinds = GaugeMetricFamily(
+            "frozenshop_alerts_open_by_kind", "Alerts that nobody has resolved, each parcel its own", labels=["kind"]
+        )
+        by_kind = Alert.objects.filter(resolved_at=None).order_by().values("kind").annotate(n=Count("pk"))
+        counts = {row["kind"]: row["n"] for row in by_kind}
+        for kind in AlertKind:
+            kinds.add_metric([kind.value], counts.get(kind.value, 0))
+        yield kinds

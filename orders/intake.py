@@ -28,7 +28,7 @@ _FIELDS = (
 )  # fmt: skip
 _CONSIGNEE_FIELDS = ("name", "phone", "province", "city", "district", "address")
 _LINE_FIELDS = ("sku", "name", "quantity", "unit_price_fen", "category", "temperature_class")
-_PAYMENT_FIELDS = ("transaction_id", "mchid", "out_trade_no")
+_PAYMENT_FIELDS = ("transaction_id", "mchid", "out_trade_no", "combine_mchid", "combine_out_trade_no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class OrderInput:
     transaction_id: str | None = None
     mchid: str | None = None
     out_trade_no: str | None = None
+    combine_mchid: str | None = None
+    combine_out_trade_no: str | None = None
     total_fen: int | None = None
     freight_fen: int | None = None
     discount_fen: int | None = None
@@ -86,6 +88,8 @@ def parse_order(payload: object) -> OrderInput:
         transaction_id=payment.key("transaction_id", _WORD, _WORD_RULE.format(64)),
         mchid=payment.key("mchid", _SHORT_WORD, _WORD_RULE.format(32)),
         out_trade_no=payment.key("out_trade_no", _WORD, _WORD_RULE.format(64)),
+        combine_mchid=payment.key("combine_mchid", _SHORT_WORD, _WORD_RULE.format(32)),
+        combine_out_trade_no=payment.key("combine_out_trade_no", _WORD, _WORD_RULE.format(64)),
         total_fen=reader.optional_fen("total_fen"),
         freight_fen=reader.optional_fen("freight_fen"),
         discount_fen=reader.optional_fen("discount_fen"),
@@ -97,6 +101,9 @@ def parse_order(payload: object) -> OrderInput:
     )
     if paid_at is not None and paid_at + BEFORE_PLACED < placed_at:
         reader.refuse("paid_at", "付款时间早于下单时间一天以上")
+    if order.combine_out_trade_no and not order.out_trade_no:
+        # WeChat wants the order's own number in the same form as the number above it.
+        payment.refuse("out_trade_no", "合单支付的订单必填：这个订单自己的商户订单号（子单）")
     raise_if(errors)
     return order
 

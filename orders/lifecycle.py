@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from prometheus_client import Counter
 
 from frozenshop.kernel import calendar, clock, outbox
 from frozenshop.kernel.actor import Actor
@@ -15,6 +16,10 @@ from orders.models import Order, OrderEvent, OrderStatus
 from orders.versions import announce
 
 _S = OrderStatus
+MOVED = Counter("frozenshop_orders_moved_total", "Orders that reached a status, new ones included", ["to"])
+DELIVERED = Counter("frozenshop_orders_delivered_total", "Orders delivered, by what became of our promise", ["promise"])
+for _told in ("kept", "broken", "none"):
+    DELIVERED.labels(_told)  # there from the start: what begins with 1 never grew
 
 TRANSITIONS: Mapping[tuple[OrderStatus, OrderStatus], str] = MappingProxyType(
     {
@@ -69,6 +74,7 @@ def diagram() -> str:
 def begin(order: Order, actor: Actor) -> None:
     """Write the first row of a new order's history: who brought it."""
     _event(order, "placed", order.placed_at, actor, "", None, None).save(force_insert=True)
+    transaction.on_commit(MOVED.labels(_S.PLACED).inc)
 
 
 def move(
@@ -101,6 +107,9 @@ def move(
             event.save(force_insert=True)
             announce([order.pk])
             outbox.enqueue("notifications.order_changed", {"event_id": event.pk})
+            transaction.on_commit(MOVED.labels(to).inc)
+            if to == _S.DELIVERED:
+                transaction.on_commit(DELIVERED.labels(_promise(order, occurred_at)).inc)
     except (IntegrityError, _LostRaceError):
         order.refresh_from_db()
         return False
@@ -108,6 +117,12 @@ def move(
         setattr(order, name, value)
     order.version += 1
     return True
+
+
+def _promise(order: Order, delivered_at: dt.datetime) -> str:
+    if order.promised_by is None:
+        return "none"
+    return "kept" if delivered_at <= order.promised_by else "broken"
 
 
 def record_still(

@@ -109,6 +109,8 @@ class Order(models.Model):
     transaction_id = KeyField("微信支付单号", max_length=64, blank=True)
     mchid = KeyField("商户号", max_length=32, blank=True)
     out_trade_no = KeyField("商户订单号", max_length=64, blank=True)
+    combine_mchid = KeyField("合单商户号", max_length=32, blank=True, default="", db_default="")
+    combine_out_trade_no = KeyField("合单商户订单号", max_length=64, blank=True, default="", db_default="")
 
     consignee_sealed = models.TextField("收件人（密封）", blank=True)
     phone_index = KeyField("手机号索引", max_length=64, blank=True)

@@ -26,6 +26,8 @@ LABELS = {
     "transaction_id": "微信支付单号",
     "mchid": "商户号",
     "out_trade_no": "商户订单号",
+    "combine_mchid": "合单商户号",
+    "combine_out_trade_no": "合单商户订单号",
     "total_fen": "总金额",
     "freight_fen": "运费",
     "discount_fen": "优惠",
@@ -100,7 +102,7 @@ def _create(data: OrderInput, actor: Actor) -> Order:
 
 def _update(order: Order, data: OrderInput, actor: Actor) -> bool:
     changed = {name: value for name, value in _columns(data).items() if getattr(order, name) != value}
-    known = order.open_consignee()
+    known = order.open_consignee() if order.consignee_sealed else None  # erased: whatever is sent is another one
     lines = _order_lines(order, data.lines)
     names = set(changed)
     if data.consignee != known:
@@ -134,8 +136,8 @@ def _update(order: Order, data: OrderInput, actor: Actor) -> bool:
 
 
 _COLUMNS = (
-    "placed_at", "transaction_id", "mchid", "out_trade_no", "total_fen", "freight_fen", "discount_fen",
-    "promised_by", "note",
+    "placed_at", "transaction_id", "mchid", "out_trade_no", "combine_mchid", "combine_out_trade_no", "total_fen",
+    "freight_fen", "discount_fen", "promised_by", "note",
 )  # fmt: skip
 _SAVED = (
     *_COLUMNS, "customer", "consignee_sealed", "phone_index", "name_index", "tail_index", "province", "city",

@@ -55,3 +55,22 @@ def test_the_time_to_resolve_says_whether_a_person_did_it(django_capture_on_comm
         alerting.resolve(alerting.open_alert(AlertKind.REFUSED, subject="d", order=order), "已联系", user)
     assert count("resolution", kind="refused", by="staff") == by_staff + 1
     assert count("resolution", kind="refused", by="system") == by_itself + 1
+
+
+def test_open_alerts_are_told_by_kind_too():
+    for subject in "ab":
+        alerting.open_alert(AlertKind.STALE, subject=subject)
+    text = metrics.render().decode()
+    assert 'frozenshop_alerts_open_by_kind{kind="stale"} 2.0' in text
+    assert 'frozenshop_alerts_open_by_kind{kind="damaged"} 0.0' in text
+
+
+def moved(to: str) -> float:
+    return REGISTRY.get_sample_value("frozenshop_orders_moved_total", {"to": to}) or 0
+
+
+def test_orders_are_counted_as_they_move(django_capture_on_commit_callbacks):
+    before = {to: moved(to) for to in ("placed", "paid")}
+    with django_capture_on_commit_callbacks(execute=True):
+        make_order("paid")
+    assert {to: moved(to) - count for to, count in before.items()} == {"placed": 1, "paid": 1}

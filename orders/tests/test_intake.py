@@ -24,7 +24,7 @@ def test_a_whole_order_is_understood():
             placed_at="2026-01-01T08:00:00+08:00",
             paid_at="2026-01-01 08:05",
             buyer_openid="o-1",
-            payment={"transaction_id": "42", "mchid": "16", "out_trade_no": "x"},
+            payment={"transaction_id": "42", "mchid": "16", "out_trade_no": "x", "combine_out_trade_no": "C"},
             promised_by="2026-01-05T00:00:00Z",
             note="  两行\n备注 ",
             lines=[line(category="fish", temperature_class="chilled")],
@@ -33,15 +33,21 @@ def test_a_whole_order_is_understood():
     assert order.placed_at == dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     assert order.paid_at == dt.datetime(2026, 1, 1, 0, 5, tzinfo=dt.UTC)  # without a zone it is Shanghai's
     assert (order.transaction_id, order.mchid, order.out_trade_no) == ("42", "16", "x")
+    assert order.combine_out_trade_no == "C"
     assert (order.note, order.lines[0].category, order.lines[0].temperature_class) == ("两行\n备注", "fish", "chilled")
 
 
 def test_null_is_the_same_as_absent():
     optional = [field.name for field in dataclasses.fields(OrderInput) if field.default is None]
     said = parse_order(order_payload(order_no="A", placed_at="2026-01-01T00:00:00Z"))
-    names = set(optional) - {"transaction_id", "mchid", "out_trade_no", "total_fen"} | {"payment"}
+    of_payment = {"transaction_id", "mchid", "out_trade_no", "combine_mchid", "combine_out_trade_no"}
+    names = set(optional) - of_payment - {"total_fen"} | {"payment"}
     payload = order_payload(order_no="A", placed_at="2026-01-01T00:00:00Z", **dict.fromkeys(names))
     assert parse_order(payload) == said
+
+
+def test_an_order_that_was_paid_together_with_others_has_a_number_of_its_own():
+    assert list(errors(payment={"transaction_id": "42", "combine_out_trade_no": "C"})) == ["payment.out_trade_no"]
 
 
 @pytest.mark.parametrize("name", ["order_no", "placed_at", "consignee", "lines"])

@@ -152,3 +152,14 @@ def test_a_milestone_that_is_known_changes_nothing(order):
     assert not set_milestones(order, {OrderStatus.PAID: order.paid_at, OrderStatus.SHIPPED: None})
     order.refresh_from_db()
     assert order.version == version
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("hours", "promise"), [(1, "kept"), (-1, "broken"), (None, "none")])
+def test_a_delivery_is_counted_by_what_became_of_our_promise(hours, promise):
+    order, now = make_order(OrderStatus.SHIPPED), clock.now()
+    order.promised_by = None if hours is None else now + dt.timedelta(hours=hours)
+    before = {one: lifecycle.DELIVERED.labels(one)._value.get() for one in ("kept", "broken", "none")}
+    step(order, OrderStatus.DELIVERED, occurred_at=now)
+    after = {one: lifecycle.DELIVERED.labels(one)._value.get() for one in ("kept", "broken", "none")}
+    assert after == before | {promise: before[promise] + 1}
