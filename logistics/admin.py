@@ -8,13 +8,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from frozenshop.kernel.changelist import BaseAdmin, ReadOnlyAdmin, record_act
+from frozenshop.kernel.changelist import BaseAdmin, ReadOnlyAdmin, record_act, staff_actor
 from frozenshop.kernel.clock import short
+from logistics.contracts import watch
 from logistics.forms import CarrierForm, ProviderStateForm
 from logistics.models import (
     Carrier,
     ProviderCall,
     ProviderMessage,
+    ProviderNews,
     ProviderRefusal,
     ProviderState,
     Shipment,
@@ -138,6 +140,25 @@ class ProviderMessageAdmin(ReadOnlyAdmin[ProviderMessage]):
     list_display = ("received_at", "provider", "kind", "waybill_no", "outcome", "detail", "applied_at")
     list_filter = ("outcome",)
     fields = ("received_at", "provider", "kind", "waybill_no", "digest", "outcome", "detail", "applied_at")
+
+
+@admin.register(ProviderNews)
+class ProviderNewsAdmin(ReadOnlyAdmin[ProviderNews]):
+    """Where a provider's messages have changed; what they said is not kept here."""
+
+    list_display = (
+        *("provider", "kind", "what", "path", "value", "count", "first_seen_at", "last_seen_at"),
+        *("known_at", "known_by"),
+    )
+    list_filter = ("provider", "what", ("known_at", admin.EmptyFieldListFilter))
+    actions = ("acknowledge",)
+
+    @admin.action(description="知晓所选（以后不再提示）", permissions=["change"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[ProviderNews]) -> None:
+        rows = list(queryset)
+        count = watch.acknowledge(rows, staff_actor(request).name)
+        record_act(request, "providernews.acknowledged", details={"ids": [row.pk for row in rows], "count": count})
+        self.message_user(request, f"已知晓 {count} 项；其余 {len(rows) - count} 项早已知晓。")
 
 
 @admin.register(ProviderState)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, register
 
 from frozenshop.kernel import callback_secrets, integrations
-from logistics.providers import cainiao, sf
+from logistics.providers import cainiao, kuaidi100, sf
 from logistics.providers.kdniao import SUBSCRIBE_TYPES
 
 
@@ -60,9 +60,13 @@ def check_sf(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Che
 
 @register
 def check_kuaidi100(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    return integrations.check(
+    found = integrations.check(
         "KUAIDI100",
         ("KUAIDI100_CUSTOMER", "KUAIDI100_KEY"),
         without="快递100没有配置，不会向它查询轨迹。",
         example="https://poll.kuaidi100.com",
     )
+    if kuaidi100.configured() and not settings.KUAIDI100_CALLBACK_SALT:
+        hint = "填写 16 位以上的随机字符，随新的订阅告诉快递100。"
+        found.append(Info("没有 KUAIDI100_CALLBACK_SALT，快递100的推送不带签名。", hint=hint, id="kuaidi100.I002"))
+    return found

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from frozenshop.kernel import clock
-from logistics import breaker, budget
+from frozenshop.kernel import clock, logstore
+from logistics import breaker, budget, masking
 from logistics.models import Provider, ProviderCall, ProviderState, ProviderUsage, Shipment
 from logistics.providers.base import ProviderError
 from orders.contention import retried
@@ -28,6 +28,7 @@ NEAR = 0.8
 TREND = 7
 """A month's forecast goes on from the mean of so many complete days."""
 DEAREST = 20
+OK = "ok"
 
 
 # --- counting -------------------------------------------------------------------------------------
@@ -59,6 +60,22 @@ def note_call(ticket: "Ticket", error: ProviderError | None, failed: Mapping[str
     with transaction.atomic():
         _count(ticket, failed=error is not None, cost=cost)
         ProviderCall.objects.bulk_create(rows)
+        transaction.on_commit(lambda: _log(rows), robust=True)
+
+
+def _log(rows: Iterable[ProviderCall]) -> None:
+    for row in rows if logstore.keeps(logstore.Kind.CALL) else ():
+        logstore.write(
+            logstore.Kind.CALL,
+            service=row.provider,
+            what=row.operation,
+            outcome=row.outcome,
+            failed=row.outcome != OK,
+            ms=row.elapsed_ms,
+            subject=row.waybill_no,
+            detail=row.detail and masking.of_waybill(row.waybill_no)(row.detail),
+            under=row.request_id,
+        )
 
 
 def shares(cost: Decimal, parts: int) -> list[Decimal]:
@@ -78,7 +95,7 @@ def _count(ticket: "Ticket", *, failed: bool, cost: Decimal) -> None:
 
 def _outcome(error: ProviderError | None) -> str:
     if error is None:
-        return "ok"
+        return OK
     return "refused" if error.permanent else "failed"
 
 

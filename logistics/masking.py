@@ -46,6 +46,11 @@ class Mask:
             self._rules.append((re.compile(re.escape(consignee.name)), mask_name(consignee.name)))
 
 
+def of_waybill(waybill_no: str) -> Mask:
+    """Return what masks the consignees of a parcel: those whom a provider may quote when it speaks of it."""
+    return Mask(Order.objects.filter(shipments__waybill_no=waybill_no).distinct() if waybill_no else ())
+
+
 def _spaced(number: str) -> re.Pattern[str]:
     """Match a number however its digits are grouped."""
     digits = [re.escape(digit) for digit in number if digit.isdigit()]

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import structlog
 from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, Q
+from prometheus_client import Counter
 
-from frozenshop.kernel import clock, crypto, outbox
+from frozenshop.kernel import clock, crypto, logstore, outbox, purging
 from logistics import subscriptions, tracking
 from logistics.carriers import CODE_FIELDS, OWN_WAYBILLS, provider_code
 from logistics.models import Provider, ProviderCall, ProviderMessage, Shipment
@@ -23,8 +24,11 @@ logger = structlog.get_logger(__name__)
 HOLD = dt.timedelta(days=30)
 """How long a push about an unregistered waybill waits for its shipment."""
 KEEP = dt.timedelta(days=35)
-PURGE_BATCH = 1000
+KEEP_APPLIED = dt.timedelta(days=3)
+"""Longer than any sender repeats itself; the body is in the log by then."""
 LONGEST_NAMED, MANY_MISSING = 450, "很多运单没有登记"
+
+PUSHES = Counter("frozenshop_provider_pushes_total", "Pushes, by what became of them", ["provider", "outcome"])
 
 Kind, Outcome = ProviderMessage.Kind, ProviderMessage.Outcome
 
@@ -36,18 +40,24 @@ def receive(provider: str, body: bytes, secret: str = "") -> Reply:
     503: could not be kept, to be sent again. `secret` is the last part of the path, where the provider has one there.
     """
     channel = get_provider(provider)
+    outcome = "not_kept"
     try:
         channel.authenticate(body, secret)
         keep_push(provider, body)
+        outcome = "kept"
     except Forged:
+        outcome = "forged"
         logger.warning("push.forged", provider=provider)
         return channel.refused(body, "签名不符", status=401)
     except Unreadable as error:
+        outcome = "unreadable"
         logger.warning("push.unreadable", provider=provider)
         return channel.refused(body, str(error), status=400)
     except DatabaseError:
         logger.exception("push.not_kept", provider=provider)
         return channel.refused(body, "暂时无法保存，请稍后重试", status=503)
+    finally:
+        PUSHES.labels(provider, outcome).inc()
     return channel.accepted(body)
 
 
@@ -59,7 +69,9 @@ def keep_push(provider: str, body: bytes) -> ProviderMessage:
     try:
         get_provider(provider).parse(body)
     except Unreadable as error:
-        _keep(provider, body, Kind.PUSH, Outcome.UNREADABLE, detail=str(error))
+        message, new = _keep(provider, body, Kind.PUSH, Outcome.UNREADABLE, detail=str(error))
+        if new:
+            log(message)
         raise
     with transaction.atomic():
         message, new = _keep(provider, body, Kind.PUSH, Outcome.RECEIVED)
@@ -71,8 +83,10 @@ def keep_push(provider: str, body: bytes) -> ProviderMessage:
 def keep_answer(provider: str, report: ProviderReport) -> None:
     """Keep an answer as it came, inside the transaction that records it."""
     if report.raw:
-        notes = "；".join(report.notes)
-        _keep(provider, report.raw, Kind.ANSWER, Outcome.APPLIED, detail=notes, waybill_no=report.waybill_no)
+        notes, number = "；".join(report.notes), report.waybill_no
+        message, new = _keep(provider, report.raw, Kind.ANSWER, Outcome.APPLIED, detail=notes, waybill_no=number)
+        if new:
+            log(message)
 
 
 def open_body(message: ProviderMessage) -> bytes:
@@ -137,15 +151,37 @@ def queue_held(waybill_no: str = "") -> int:
 
 
 def purge() -> int:
-    """Delete raw messages and call rows older than 35 days, in short transactions; return how many."""
-    before, deleted = clock.now() - KEEP, 0
-    for rows in (
-        ProviderMessage.objects.filter(received_at__lt=before).order_by("received_at"),
-        ProviderCall.objects.filter(started_at__lt=before).order_by("started_at"),
-    ):
-        while ids := list(rows.values_list("pk", flat=True)[:PURGE_BATCH]):
-            deleted += rows.model._default_manager.filter(pk__in=ids).delete()[0]
-    return deleted
+    """Delete what was applied after three days, other messages and call rows after 35; return how many.
+
+    Where the log keeps no raw messages, they all stay here for 35 days.
+    """
+    now = clock.now()
+    rows = ProviderMessage.objects.order_by("received_at", "id")
+    deleted = purging.delete(rows.filter(received_at__lt=now - KEEP))
+    if logstore.keeps(logstore.Kind.RAW):
+        deleted += purging.delete(rows.filter(outcome=Outcome.APPLIED, received_at__lt=now - KEEP_APPLIED))
+    return deleted + purging.delete(ProviderCall.objects.filter(started_at__lt=now - KEEP).order_by("started_at"))
+
+
+def log(message: ProviderMessage) -> None:
+    """Give the log what came and what became of it, once that is committed. What is held stays here meanwhile."""
+    transaction.on_commit(lambda: _log(message), robust=True)
+
+
+def _log(message: ProviderMessage) -> None:
+    held = message.outcome == Outcome.HELD
+    logstore.write(
+        logstore.Kind.RAW,
+        service=message.provider,
+        what=message.kind,
+        outcome=message.outcome,
+        failed=held or message.outcome == Outcome.UNREADABLE,
+        subject=message.waybill_no,
+        reference=message.digest,
+        detail=message.detail,
+        body="" if held else message.body_sealed,
+        under=message.request_id,
+    )
 
 
 def _awaited(missing: Sequence[str]) -> str:
@@ -189,6 +225,7 @@ def _close(message: ProviderMessage, outcome: str, *, detail: str, waybill_no: s
     message.outcome, message.detail, message.waybill_no = outcome, detail[:500], waybill_no
     message.applied_at = clock.now() if outcome == Outcome.APPLIED else None
     message.save(update_fields=["outcome", "detail", "waybill_no", "applied_at"])
+    log(message)
 
 
 def purpose_of(digest: str) -> str:

@@ -1,13 +1,33 @@
-"""What providers were asked and cost, for Prometheus: read from the tables, so that every process tells the same."""
+"""What providers were asked and cost, and which parcels wait: read from tables, so that every process says the same."""
 
 from collections.abc import Iterator
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from logistics import costs
-from logistics.models import ProviderUsage
+from frozenshop.kernel import clock
+from logistics import costs, polling
+from logistics.contracts import CONTRACTS
+from logistics.models import ProviderNews, ProviderUsage, UnknownCode
+
+MOST = 10_000
+"""Beyond this it is not counted on."""
+
+
+class ShipmentCollector(Collector):
+    def collect(self) -> Iterator[Metric]:
+        now = clock.now()
+        due = polling.due(now)
+        oldest = due.values_list("next_poll_at", flat=True).first()
+        yield GaugeMetricFamily(
+            "frozenshop_shipments_due", "Parcels that it is time to ask about", value=due[:MOST].count()
+        )
+        yield GaugeMetricFamily(
+            "frozenshop_shipments_due_lag_seconds",
+            "How long the longest waiting of them is overdue",
+            value=(now - oldest).total_seconds() if oldest else 0,
+        )
 
 
 class ProviderCollector(Collector):
@@ -34,3 +54,20 @@ class ProviderCollector(Collector):
             cap.add_metric([one.state.provider], one.state.daily_budget)
             shut.add_metric([one.state.provider], int(one.open))
         yield from (left, cap, shut)
+
+
+class NewsCollector(Collector):
+    """What providers' messages hold that nobody has acknowledged, and their statuses that nobody has mapped."""
+
+    def collect(self) -> Iterator[Metric]:
+        news = GaugeMetricFamily(
+            "frozenshop_provider_news", "Unknown fields, types and codes, not acknowledged", labels=["provider", "what"]
+        )
+        counts = dict.fromkeys(((name, what) for name in CONTRACTS for what in (*ProviderNews.What, "status")), 0)
+        open_news = ProviderNews.objects.filter(known_at=None).order_by().values_list("provider", "what")
+        counts |= {(name, what): n for name, what, n in open_news.annotate(n=Count("pk"))}
+        unmapped = UnknownCode.objects.filter(mapped_status="").order_by().values_list("provider")
+        counts |= {(name, "status"): n for name, n in unmapped.annotate(n=Count("pk"))}
+        for (name, what), n in counts.items():
+            news.add_metric([name, str(what)], n)
+        yield news

@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils import timezone
 
+from frozenshop.kernel import request_id
 from frozenshop.kernel.fields import KeyField
 from orders.models import Order, OrderLine, TemperatureClass
 
@@ -239,6 +240,7 @@ class ProviderMessage(models.Model):
     detail = models.CharField("说明", max_length=500, blank=True)
     received_at = models.DateTimeField("收到时间", default=timezone.now)
     applied_at = models.DateTimeField("处理时间", null=True, blank=True)
+    request_id = KeyField("请求编号", max_length=64, blank=True, default=request_id.current, db_default="")
 
     class Meta:
         verbose_name = verbose_name_plural = "服务商消息"
@@ -246,6 +248,7 @@ class ProviderMessage(models.Model):
         indexes = [
             models.Index(fields=["outcome", "waybill_no"], name="provider_message_held"),
             models.Index(fields=["received_at", "id"], name="provider_message_time"),
+            models.Index(fields=["request_id"], name="provider_message_request"),
         ]
 
     def __str__(self) -> str:
@@ -266,12 +269,14 @@ class ProviderCall(models.Model):
     outcome = KeyField("结果", max_length=20)
     detail = models.CharField("说明", max_length=300, blank=True)
     cost_fen = models.DecimalField("费用（分）", max_digits=8, decimal_places=2, default=0, db_default=0)
+    request_id = KeyField("请求编号", max_length=64, blank=True, default=request_id.current, db_default="")
 
     class Meta:
         verbose_name = verbose_name_plural = "服务商调用"
         indexes = [
             models.Index(fields=["started_at", "id"], name="provider_call_time"),
             models.Index(fields=["waybill_no", "id"], name="provider_call_waybill"),
+            models.Index(fields=["request_id"], name="provider_call_request"),
         ]
 
     def __str__(self) -> str:
@@ -373,6 +378,43 @@ class UnknownCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.code}"
+
+
+class ProviderNews(models.Model):
+    """What a provider's messages hold that our parser doesn't know: where and of which type, never what it said.
+
+    `value` is a type, or a code that looks like one. Once `known_at` is set (by a person, or because the program knows
+    it by now) nobody is told again.
+    """
+
+    class What(models.TextChoices):
+        FIELD = "field", "新字段"
+        TYPE = "type", "类型变了"
+        MISSING = "missing", "缺少必有字段"
+        CODE = "code", "新代码"
+        UNREADABLE = "unreadable", "无法打开"
+
+    provider = KeyField("服务商", max_length=12, choices=Provider.choices)
+    kind = KeyField("消息类型", max_length=10, choices=ProviderMessage.Kind.choices)
+    what = KeyField("变化", max_length=10, choices=What.choices)
+    path = KeyField("位置", max_length=120, blank=True)
+    value = KeyField("类型或代码", max_length=24, blank=True)
+    count = models.PositiveIntegerField("抽查到的次数", default=0)
+    first_seen_at = models.DateTimeField("首次发现", default=timezone.now)
+    last_seen_at = models.DateTimeField("最近发现", default=timezone.now)
+    known_at = models.DateTimeField("知晓时间", null=True, blank=True)
+    known_by = KeyField("知晓者", max_length=150, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "服务商接口变化"
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "kind", "what", "path", "value"], name="provider_news_once")
+        ]
+        indexes = [models.Index(fields=["known_at", "id"], name="provider_news_open")]
+
+    def __str__(self) -> str:
+        told = f"{self.path} {self.value}".strip() or "整条消息"
+        return f"{self.get_provider_display()}的{self.get_kind_display()}：{self.get_what_display()} {told}"
 
 
 class UnreadText(models.Model):

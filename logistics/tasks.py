@@ -1,9 +1,11 @@
 """The background work of logistics. Each consumer is thin, takes ids, and is safe to run twice."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 from frozenshop.kernel import outbox
 from logistics import batches, incidents, messages, polling, rereading, staleness
+from logistics.contracts import watch
 from logistics.learning import fitting
 from logistics.models import ProviderMessage, Shipment
 
@@ -55,6 +57,12 @@ def apply_held(waybill_no: str = "", slot: str = "") -> None:
 def purge_messages(effect: outbox.Effect, slot: str) -> None:
     """Delete raw messages and call rows that are too old."""
     messages.purge()
+
+
+@outbox.consumer("logistics.watch_contracts", transactional=False)
+def watch_contracts(effect: outbox.Effect, slot: str) -> None:
+    """Look whether what providers say has fields, types or codes that we don't know."""
+    watch.look(dt.datetime.fromisoformat(slot))
 
 
 @outbox.consumer("logistics.find_stale", transactional=False)

@@ -190,7 +190,7 @@ def authenticate(body: bytes, secret: str = "") -> None:
 
 
 def parse(body: bytes, received_at: dt.datetime | None = None) -> tuple[ProviderReport, ...]:
-    routes, notes = _routes(body)
+    routes, notes = routes_of(body)
     parcels: dict[str, list[Mapping[str, Any]]] = {}
     for route in routes:
         if waybill_no := reading.waybill_no(route.get("mailno")):
@@ -227,7 +227,7 @@ def _is_xml(body: bytes) -> bool:
     return start.startswith(b"<") or (not start.startswith(b"{") and b"content=" in start)
 
 
-def _routes(body: bytes) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
+def routes_of(body: bytes) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
     """Return the routes of a push in either form, and what was odd about it. Raises Unreadable."""
     wire.check_length(body)
     try:

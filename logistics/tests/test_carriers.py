@@ -22,9 +22,9 @@ def refusal(text: str) -> str:
     return refused.value.fields["carrier_code"]
 
 
-def test_a_hundred_carriers_and_the_own_fleet_are_loaded_once():
-    assert load_carriers() == (0, 101)
-    assert Carrier.objects.count() == 101
+def test_a_hundred_carriers_the_own_fleet_and_the_pick_up_are_loaded_once():
+    assert load_carriers() == (0, 102)
+    assert Carrier.objects.count() == 102
 
 
 @pytest.mark.parametrize(

@@ -45,4 +45,6 @@ def test_kuaidi100_is_whole_or_off(settings):
     settings.KUAIDI100_KEY = "key"
     assert [message.id for message in check_kuaidi100(None)] == ["kuaidi100.E001"]
     settings.KUAIDI100_CUSTOMER = "customer"
+    assert [message.id for message in check_kuaidi100(None)] == ["kuaidi100.I002"]
+    settings.KUAIDI100_CALLBACK_SALT = "0123456789abcdef"
     assert check_kuaidi100(None) == []

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from structlog.testing import capture_logs
 
 from frozenshop.kernel import caching, clock
+from frozenshop.kernel.tests import stores
 from logistics import document, problems
 from logistics.providers.base import Overall
 from logistics.tests.factories import event, make_report, make_shipment, report
@@ -213,12 +214,8 @@ def test_no_order_number_breaks_anything(order_no, django_assert_num_queries):
 
 
 def test_a_cache_that_is_down_costs_time_not_answers(monkeypatch):
-    def down(*args, **kwargs):
-        raise ConnectionError
-
     order = make_order("paid")
-    monkeypatch.setattr(cache, "get_many", down)
-    monkeypatch.setattr(cache, "set", down)
+    stores.take_cache_away(monkeypatch)
     assert keep(order).body
     assert kept(order.order_no) is None
 
