@@ -1,7 +1,6 @@
 """What WeChat calls our carriers: its list of express companies, downloaded, and which of ours each one is."""
 
 import re
-from typing import Any
 
 from django.db import transaction
 
@@ -27,6 +26,15 @@ def code_of(carrier: Carrier) -> str:
         return carrier.wechat_code
     same = WechatCompany.objects.filter(carrier_code=carrier.code).order_by("delivery_id").first()
     return same.delivery_id if same else ""
+
+
+def may_mean(code: str, carrier: Carrier) -> bool:
+    """Say whether a code that WeChat was told may be this carrier's: not if it is another one's now."""
+    if code == carrier.wechat_code:
+        return True
+    others = Carrier.objects.filter(wechat_code=code).exclude(pk=carrier.pk)
+    companies = WechatCompany.objects.filter(delivery_id=code).exclude(carrier_code__in=("", carrier.code))
+    return not (others.exists() or companies.exists())
 
 
 def needs_contact(carrier: Carrier, code: str) -> bool:
@@ -63,8 +71,7 @@ def _upsert(rows: list[WechatCompany]) -> None:
     known = dict(WechatCompany.objects.values_list("delivery_id", "pk"))
     for row in rows:
         row.pk = known.get(row.delivery_id)
-    fields: dict[str, Any] = {"fields": ["name", "carrier_code", "updated_at"]}
-    WechatCompany.objects.bulk_update([row for row in rows if row.pk], **fields)
+    WechatCompany.objects.bulk_update([row for row in rows if row.pk], ["name", "carrier_code", "updated_at"])
     WechatCompany.objects.bulk_create([row for row in rows if not row.pk])
 
 

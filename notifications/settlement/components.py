@@ -3,6 +3,7 @@
 Off unless WECHAT_TRACE_COMPONENT is set, which the shop's privacy notice must say (docs/settlement.md).
 """
 
+from collections import Counter
 from typing import Any
 
 import structlog
@@ -42,7 +43,9 @@ def for_order(order: Order) -> list[dict[str, str]]:
     openid = order.customer.openid if order.customer else None
     if not openid:
         return []
-    shipments = live_shipments(order).select_related("carrier").order_by("-shipped_at", "-id")[:MOST]
+    # Of the shop's own vans WeChat knows nothing: it needs no number for them.
+    shipments = live_shipments(order).exclude(carrier__category__in=content.NO_EXPRESS).select_related("carrier")
+    shipments = shipments.order_by("-shipped_at", "-id")[:MOST]
     found = [(shipment.waybill_no, _token(shipment, order, openid)) for shipment in shipments]
     return [{"waybill_no": number, "waybill_token": token} for number, token in found if token]
 
@@ -88,7 +91,10 @@ def _request(shipment: Shipment, order: Order, openid: str) -> dict[str, Any] | 
     if code := companies.code_of(shipment.carrier):
         asked["delivery_id"] = code
     if settings.WECHAT_FOLLOW_WAYBILL:
-        asked["goods_desc"] = content.describe({line.name: line.quantity for line in order.lines.all()}, most=40)
+        goods: Counter[str] = Counter()
+        for line in order.lines.all():
+            goods[line.name] += line.quantity
+        asked["goods_desc"] = content.describe(goods, most=40)
     return asked
 
 

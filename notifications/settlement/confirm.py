@@ -1,5 +1,6 @@
 """The one reminder to confirm receipt that WeChat sends for us, once the goods were delivered."""
 
+import datetime as dt
 from typing import Any
 
 import structlog
@@ -8,7 +9,7 @@ from django.db.models import QuerySet
 from frozenshop.kernel import clock
 from frozenshop.kernel.http import ServiceError
 from notifications.models import ShippingReport
-from notifications.settlement import content, payments
+from notifications.settlement import content, guard, payments
 from notifications.settlement.errors import Does, code_of, verdict
 from notifications.wechat import client
 from notifications.wechat.errors import WechatError
@@ -32,9 +33,9 @@ def remind(report_id: int) -> None:
         return
     rows = ShippingReport.objects.filter(payment=report.payment)
     now = clock.now()
-    if not _ready(rows) or not rows.filter(confirmed_at=None).update(confirmed_at=now):
+    last = _delivered(rows)
+    if last is None or not rows.filter(confirmed_at=None).update(confirmed_at=now):
         return
-    last = max(row.order.delivered_at or now for row in rows.select_related("order"))
     received_at = max(last, report.uploaded_at or now)
     asked: dict[str, Any] = {**payments.asked(report.payment), "received_time": int(received_at.timestamp()) + 1}
     try:
@@ -52,8 +53,11 @@ def _deserves(report: ShippingReport) -> bool:
     return told and express and report.confirmed_at is None and report.settled_at is None
 
 
-def _ready(rows: QuerySet[ShippingReport]) -> bool:
-    return not rows.filter(order__delivered_at=None).exists()
+def _delivered(rows: QuerySet[ShippingReport]) -> dt.datetime | None:
+    """Return when the last order was delivered; None while one of those that go on isn't."""
+    live = rows.exclude(order__status__in=guard.OVER).values_list("order__delivered_at", flat=True)
+    found = [at for at in live if at is not None]
+    return max(found) if found and len(found) == len(live) else None
 
 
 def _nothing_happened(error: WechatError | ServiceError) -> bool:

@@ -1,5 +1,7 @@
 """What only a person may decide: the one correction after all was told, ending a split shipping, another try."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,30 +18,36 @@ from notifications.settlement import claiming, content, guard
 from orders.models import Order
 
 State = ShippingReport.State
+KINDS = {content.OWN_VAN: "同城配送", content.PICK_UP: "到店自提", 3: "虚拟商品"}
+"""Without express; what somebody told in WeChat's console may be of any kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What WeChat has, and what it would be told, in lines to be read."""
+    """What WeChat has, and what it would be told, in lines to be read. `seen` stands for what would be told."""
 
     told: list[str]
     wanted: list[str]
     correction: bool
     finishes: bool
+    seen: str
 
 
 def preview(report: ShippingReport) -> Preview:
     """Return what an upload would change, without telling anybody."""
-    orders = _orders(report)
-    wanted = content.wanted(orders, clock.now()).body
+    wanted = _wanted(report)
     finishes = bool(wanted) and not content.is_complete(wanted) and not report.complete
     differs = bool(wanted) and not content.same(report.content, wanted)
-    return Preview(_lines(report.content), _lines(wanted), report.complete and differs, finishes)
+    return Preview(_lines(report.content), _lines(wanted), report.complete and differs, finishes, _digest(wanted))
 
 
-def correct(report: ShippingReport, user: AbstractBaseUser) -> None:
-    """Let WeChat be told of the parcels as they are now, once, though all was told. Raises NotPossible."""
-    wanted = content.wanted(_orders(report), clock.now()).body
+def correct(report: ShippingReport, user: AbstractBaseUser, seen: str | None = None) -> None:
+    """Let WeChat be told of the parcels as they are now, once, though all was told.
+
+    `seen`: of the preview that was agreed to. Raises NotPossible, also where the parcels are others since.
+    """
+    wanted = _wanted(report)
+    _check_seen(wanted, seen)
     if not wanted or content.same(report.content, wanted):
         raise NotPossible("运单没有变化，不用更正")
     rows = ShippingReport.objects.filter(payment=report.payment, state__in=(State.UPLOADED, State.REFUSED))
@@ -52,8 +60,12 @@ def correct(report: ShippingReport, user: AbstractBaseUser) -> None:
         _recorded(report, user, "settlement.corrected", {"parcels": len(wanted["shipping_list"])})
 
 
-def finish(report: ShippingReport, user: AbstractBaseUser) -> None:
-    """Tell WeChat that no more parcels will come, though goods are left. Raises NotPossible."""
+def finish(report: ShippingReport, user: AbstractBaseUser, seen: str | None = None) -> None:
+    """Tell WeChat that no more parcels will come, though goods are left. Raises NotPossible as `correct`."""
+    wanted = _wanted(report)
+    _check_seen(wanted, seen)
+    if not wanted:
+        raise NotPossible("还没有可上报的运单：没有发货的支付不能按已全部发货上报")
     rows = ShippingReport.objects.filter(payment=report.payment, state__in=(State.WAITING, State.UPLOADED))
     with transaction.atomic():
         if not rows.filter(complete=False).update(
@@ -63,7 +75,7 @@ def finish(report: ShippingReport, user: AbstractBaseUser) -> None:
         _recorded(report, user, "settlement.finished", {})
 
 
-def retry(report: ShippingReport, user: AbstractBaseUser) -> None:
+def retry(report: ShippingReport, user: AbstractBaseUser, seen: str | None = None) -> None:
     """Try again what was refused, because a person has mended the cause. Raises NotPossible."""
     rows = ShippingReport.objects.filter(payment=report.payment, state__in=(State.REFUSED, State.WAITING))
     with transaction.atomic():
@@ -72,9 +84,18 @@ def retry(report: ShippingReport, user: AbstractBaseUser) -> None:
         _recorded(report, user, "settlement.retried", {})
 
 
-def _orders(report: ShippingReport) -> list[Order]:
+def _wanted(report: ShippingReport) -> dict[str, Any]:
     orders = Order.objects.filter(shipping_report__payment=report.payment).exclude(status__in=guard.OVER)
-    return list(orders.order_by("pk"))
+    return content.wanted(list(orders.order_by("pk")), clock.now(), former=report.content).body
+
+
+def _digest(wanted: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _check_seen(wanted: Mapping[str, Any], seen: str | None) -> None:
+    if seen is not None and seen != _digest(wanted):
+        raise NotPossible("运单刚刚又有变化：请重新核对后再确认")
 
 
 def _recorded(report: ShippingReport, user: AbstractBaseUser, action: str, details: Mapping[str, Any]) -> None:
@@ -85,8 +106,9 @@ def _recorded(report: ShippingReport, user: AbstractBaseUser, action: str, detai
 def _lines(body: Mapping[str, Any]) -> list[str]:
     if not body:
         return []
-    if body["logistics_type"] == content.OWN_VAN:
-        return [f"同城配送：{entry.get('item_desc', '')}" for entry in body["shipping_list"]]
+    if body["logistics_type"] != content.EXPRESS:
+        kind = KINDS.get(body["logistics_type"], "其他")
+        return [f"{kind}：{entry.get('item_desc', '')}" for entry in body["shipping_list"]]
     names = dict(WechatCompany.objects.values_list("delivery_id", "name")) or dict(
         Carrier.objects.exclude(wechat_code="").values_list("wechat_code", "name")
     )

@@ -38,12 +38,15 @@ _D = Does
 _BUG = "程序有误，请把错误码告诉维护人员"
 _CONSOLE = "到微信公众平台“发货管理”核对"
 _GOODS = "检查商品名称后重试"
-_SECONDS, _HOUR = dt.timedelta(seconds=1), dt.timedelta(hours=1)
+_MINUTE, _HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
 
 VERDICTS: Mapping[int, Verdict] = MappingProxyType(
     {
         NOT_FOUND: Verdict(
-            _D.WAIT, "微信还查不到这笔支付", "核对微信支付单号、商户号和商户订单号，以及商户号是否已授权给小程序"
+            _D.WAIT,
+            "微信还查不到这笔支付",
+            "核对微信支付单号、商户号和商户订单号，以及商户号是否已授权给小程序；"
+            "单号有误时，发货后只有先作废运单，商城才能改正，再重新发货",
         ),
         10060002: Verdict(_D.ASK, "这笔支付已完成发货", _CONSOLE),
         10060003: Verdict(_D.ASK, "重新发货的机会已用完", _CONSOLE),
@@ -75,7 +78,7 @@ VERDICTS: Mapping[int, Verdict] = MappingProxyType(
         268485253: Verdict(_D.STOP, "主单和子单的单号类型不同", _BUG),
         -1: Verdict(_D.ASK, "微信系统繁忙"),
         UNREADABLE: Verdict(_D.ASK, "微信的应答无法读取"),
-        45011: Verdict(_D.WAIT, "这一分钟的调用次数已用完", least_wait=60 * _SECONDS),
+        45011: Verdict(_D.WAIT, "这一分钟的调用次数已用完", least_wait=_MINUTE),
         45009: Verdict(_D.ACCOUNT, "今天的调用次数已用完", "次日零点自动恢复", least_wait=_HOUR),
         48001: Verdict(_D.ACCOUNT, "没有接口权限", "在公众平台开通发货信息管理", least_wait=_HOUR),
     }
@@ -92,7 +95,7 @@ def verdict(error: WechatError | ServiceError) -> Verdict:
         return Verdict(_D.WAIT, "access_token 失效")
     if (known := SENDING.get(error.errcode)) and known.account:
         reason, way_out = (text.replace("{subject}", error.subject) for text in (known.reason, known.way_out))
-        return Verdict(_D.ACCOUNT, reason, way_out, least_wait=known.waits or 10 * 60 * _SECONDS)
+        return Verdict(_D.ACCOUNT, reason, way_out, least_wait=known.waits or 10 * _MINUTE)
     return Verdict(_D.STOP, "微信拒绝了发货信息", "按错误码查微信文档，必要时带 rid 联系微信客服")
 
 

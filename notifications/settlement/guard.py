@@ -9,9 +9,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from frozenshop.kernel import caching, clock, outbox
+from frozenshop.kernel.http import ServiceError
 from notifications.models import ShippingReport
-from notifications.settlement import content, payments
+from notifications.settlement import content, payments, special
 from notifications.wechat import client
+from notifications.wechat.errors import WechatError
 from orders import alerting
 from orders.models import AlertKind, Order, OrderStatus
 
@@ -28,6 +30,7 @@ BATCH = 500
 ACCOUNT = "settlement:account"
 ACCESS = "settlement:access"
 _DAY_SECONDS = 86_400
+_LAST_KNOWN_SECONDS = 30 * _DAY_SECONDS
 _PATH = "/wxa/sec/order/is_trade_managed"
 
 
@@ -44,12 +47,19 @@ def ask_managed() -> bool:
     """Ask WeChat, and remember for a day. Raises WechatError, ServiceError."""
     managed = client.authorised(_PATH, {"appid": settings.WECHAT_APPID}).get("is_trade_managed") is True
     caching.put(_managed_key(), int(managed), _DAY_SECONDS)
+    caching.put(_last_known(), int(managed), _LAST_KNOWN_SECONDS)
     return managed
+
+
+def known_free() -> bool:
+    """Say whether WeChat said, when it was asked last, that it holds back nothing of this mini-program. Asks nobody."""
+    return caching.get_many([_last_known()]).get(_last_known()) == 0
 
 
 def forget_managed() -> None:
     """Ask anew the next time."""
     caching.put(_managed_key(), None, 1)
+    caching.put(_last_known(), None, 1)
 
 
 def follow(order_id: int) -> None:
@@ -64,9 +74,10 @@ def follow(order_id: int) -> None:
         payment = payments.of(order) if order else ""
         if order is None or not payment or order.status == OrderStatus.PLACED:
             return
-        report, _ = ShippingReport.objects.get_or_create(order=order, defaults={"payment": payment})
-        if report.payment != payment and report.uploaded_at is None:
-            ShippingReport.objects.filter(pk=report.pk, uploaded_at=None).update(payment=payment)
+        named = {"payment": payment, "combined": payments.combined(order)}
+        report, _ = ShippingReport.objects.get_or_create(order=order, defaults=named)
+        if (report.payment, report.combined) != tuple(named.values()):
+            _rename(report, named)
         looks = content.next_looks(order)
         if looks or report.uploaded_at or order.status in OVER:
             _look(report, looks, at_once=bool(report.uploaded_at) or order.status in OVER)
@@ -92,9 +103,12 @@ def wake_overdue() -> int:
 
 def warn() -> int:
     """Open an alert for what WeChat was not told within 36 hours of the payment; return how many were looked at."""
+    if not _may_be_managed():
+        return 0
     before = clock.now() - WARN_AFTER
     late = ShippingReport.objects.filter(settled_at=None, warned_at=None, order__paid_at__lt=before)
     late = late.filter(Q(state__in=UNTOLD) | Q(state=State.UPLOADED, complete=False)).exclude(order__status__in=OVER)
+    late = late.exclude(special.waiting_as_told(clock.now() + WECHATS_LIMIT - WARN_AFTER))
     found = list(late.select_related("order").order_by("id")[:BATCH])
     for report in found:
         with transaction.atomic():
@@ -104,7 +118,7 @@ def warn() -> int:
 
 
 def alert(order: Order, detail: str) -> None:
-    """Tell staff that an order's money is held back, since it was paid; one alert per order at a time."""
+    """Tell staff that an order's money is held back; one alert per order at a time."""
     alerting.open_alert(
         AlertKind.SETTLEMENT, subject=order.order_no, order=order, detail=detail, occurred_at=clock.now()
     )
@@ -123,10 +137,31 @@ def recover() -> None:
             alerting.resolve_alerts(ACCOUNT, [AlertKind.SETTLEMENT], resolution="发货信息又能上报了")
 
 
-def settled(orders: Iterable[Order], resolution: str) -> None:
-    """Close the alerts of orders that WeChat was told of."""
+def ask_back(report: ShippingReport) -> None:
+    """Let what is in doubt be asked once more, for this payment alone, before it is told or believed."""
+    rows = ShippingReport.objects.filter(payment=report.payment, state=report.state, uploaded_at=report.uploaded_at)
+    with transaction.atomic():
+        if rows.update(
+            state=State.UNKNOWN,
+            wanted=report.content or report.wanted,
+            uploaded_at=report.uploaded_at or clock.now(),
+            due_at=clock.now(),
+        ):
+            wake(report.pk)
+
+
+def calm(orders: Iterable[Order], resolution: str) -> None:
+    """Close the alerts of orders about which nobody need do anything any more."""
     for order in orders:
         alerting.resolve_alerts(order.order_no, [AlertKind.SETTLEMENT], resolution=resolution)
+
+
+def _rename(report: ShippingReport, named: dict[str, str]) -> None:
+    """Begin anew under the right payment, as long as WeChat took nothing under the wrong one."""
+    anew = {"state": State.WAITING, "uploaded_at": None, "due_at": None, "attempts": 0, "code": "", "said": ""}
+    untold = ShippingReport.objects.filter(pk=report.pk, content={}).exclude(state__in=(State.UPLOADING, State.UNKNOWN))
+    if untold.update(**named, **anew):
+        report.refresh_from_db()
 
 
 def _look(report: ShippingReport, looks: list[dt.datetime], *, at_once: bool) -> None:
@@ -141,8 +176,19 @@ def _look(report: ShippingReport, looks: list[dt.datetime], *, at_once: bool) ->
         wake(report.pk)
 
 
+def _may_be_managed() -> bool:
+    try:
+        return is_managed()
+    except (WechatError, ServiceError):
+        return True
+
+
 def _managed_key() -> str:
     return f"wechat:{settings.WECHAT_APPID}:trade_managed"
+
+
+def _last_known() -> str:
+    return f"{_managed_key()}:last"
 
 
 def _standing(report: ShippingReport) -> str:

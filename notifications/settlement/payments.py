@@ -13,12 +13,22 @@ from orders.models import Order
 def of(order: Order) -> str:
     """Return the name of an order's payment; empty where it wasn't paid by WeChat, as far as the shop says.
 
-    `4200…` is WeChat's own number, `1900000109/FD1` the merchant's. Orders that were paid together have one name.
+    `4200…` is WeChat's own number, `1900000109/FD1` the merchant's. Orders that were paid together have one name. Below
+    a combined payment it is the merchant's: there both must be called by numbers of one kind.
     """
-    if order.transaction_id:
-        return order.transaction_id
+    return order.transaction_id if order.transaction_id and not combined(order) else by_number(order)
+
+
+def by_number(order: Order) -> str:
+    """Return the merchant's own name of an order's payment; empty where the shop told no number."""
     mchid = order.mchid or settings.WECHAT_MCHID
     return f"{mchid}/{order.out_trade_no}" if mchid and order.out_trade_no else ""
+
+
+def combined(order: Order) -> str:
+    """Return the name of the payment above an order's own (合单支付); empty where it was paid alone."""
+    mchid = order.combine_mchid or order.mchid or settings.WECHAT_MCHID
+    return f"{mchid}/{order.combine_out_trade_no}" if order.combine_out_trade_no and by_number(order) else ""
 
 
 def order_key(payment: str) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
-from django.db import transaction
 
 from frozenshop.kernel import clock, outbox
 from notifications.models import ShippingReport
@@ -41,12 +40,13 @@ def walk(effect: outbox.Effect, begin: int, end: int, last_index: str = "", stra
             asked["last_index"] = last_index
         answer = client.authorised(PATH, asked, timeout=10)
         found.update(compare([one for one in answer.get("order_list") or () if isinstance(one, dict)]))
-        more, last_index = answer.get("has_more") is True, str(answer.get("last_index") or "")
-        if not more or not last_index:
+        former, last_index = last_index, str(answer.get("last_index") or "")
+        more = answer.get("has_more") is True and last_index not in ("", former)
+        if not more:
             break
     logger.info("settlement.reconciled", **found)
     with effect:
-        if more and last_index:
+        if more:
             _walk(begin=begin, end=end, last_index=last_index, strangers=found["strangers"])
         else:
             _report_strangers(found["strangers"])
@@ -77,9 +77,8 @@ def _adopt(listed: Sequence[Mapping[str, Any]], known_names: Collection[str]) ->
         guard.follow(order_id)
 
 
-def _compare(told: Known, ours: Iterable[ShippingReport]) -> Counter[str]:
+def _compare(told: Known, ours: Sequence[ShippingReport]) -> Counter[str]:
     found: Counter[str] = Counter()
-    ours = list(ours)
     if not ours and told.state == known.TO_SHIP:
         found["strangers"] += 1
     for report in ours:
@@ -93,12 +92,13 @@ def _settle(told: Known, report: ShippingReport) -> str:
     rows = ShippingReport.objects.filter(pk=report.pk, state=report.state, uploaded_at=report.uploaded_at)
     if told.state == known.SETTLED and report.settled_at is None:
         rows.update(**facts, settled_at=clock.now())
-        guard.settled([report.order], "微信已结算")
+        guard.calm([report.order], "微信已结算")
         return "settled"
     rows.update(**facts)
-    if _lost(told, report) or _found(told, report):
-        return _ask_back(report, "missing" if _lost(told, report) else "found")
-    return "same"
+    found = "missing" if _lost(told, report) else "found" if _found(told, report) else "same"
+    if found != "same":
+        guard.ask_back(report)
+    return found
 
 
 def _lost(told: Known, report: ShippingReport) -> bool:
@@ -111,23 +111,8 @@ def _lost(told: Known, report: ShippingReport) -> bool:
 def _found(told: Known, report: ShippingReport) -> bool:
     """WeChat has what we believe not to have told."""
     told_there = told.complete or told.state in (known.CONFIRMED, known.SETTLING, known.SETTLED, known.REFUNDED)
-    return told_there and report.state in (State.WAITING, State.REFUSED) and report.order.status not in guard.OVER
-
-
-def _ask_back(report: ShippingReport, name: str) -> str:
-    """Let what is in doubt be asked once more, for this payment alone, before it is told or believed."""
-    with transaction.atomic():
-        changed = ShippingReport.objects.filter(
-            payment=report.payment, state=report.state, uploaded_at=report.uploaded_at
-        ).update(
-            state=State.UNKNOWN,
-            wanted=report.content or report.wanted,
-            uploaded_at=report.uploaded_at or clock.now(),
-            due_at=clock.now(),
-        )
-        if changed:
-            guard.wake(report.pk)
-    return name
+    untold = report.state in (State.WAITING, State.REFUSED) or (report.state == State.UPLOADED and not report.complete)
+    return told_there and untold and report.order.status not in guard.OVER
 
 
 def _walk(**payload: Any) -> None:

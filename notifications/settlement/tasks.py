@@ -1,10 +1,8 @@
 """The settlement guard's background work. Each consumer is thin and safe to run twice."""
 
-from django.db.models import Q
-
 from frozenshop.kernel import clock, outbox
 from notifications.models import ShippingReport
-from notifications.settlement import claiming, companies, confirm, guard, reconciliation, upload
+from notifications.settlement import companies, confirm, content, figures, guard, reconciliation, special, upload
 from notifications.wechat import client
 from orders.models import OrderEvent
 
@@ -31,6 +29,13 @@ def remind_receipt(effect: outbox.Effect, report_id: int) -> None:
         confirm.remind(report_id)
 
 
+@outbox.consumer("notifications.report_special", transactional=False, time_limit=_LIMIT)
+def report_special(effect: outbox.Effect, report_id: int) -> None:
+    """Tell WeChat of a presale or a test, as a person decided."""
+    if client.enabled():
+        special.tell(report_id)
+
+
 @outbox.consumer("notifications.watch_settlement", transactional=False)
 def watch_settlement(effect: outbox.Effect, slot: str = "") -> None:
     """Look after what nobody looked at, and warn before WeChat's 48 hours have passed."""
@@ -38,6 +43,7 @@ def watch_settlement(effect: outbox.Effect, slot: str = "") -> None:
         guard.wake_overdue()
         guard.warn()
         guard.recover()
+        figures.measure()
 
 
 @outbox.consumer("notifications.reconcile_settlement", transactional=False, time_limit=_LIMIT)
@@ -48,8 +54,8 @@ def reconcile_settlement(effect: outbox.Effect, slot: str = "") -> None:
     managed = guard.ask_managed()
     companies.download()
     with effect:
-        stuck = Q(code=claiming.NO_COMPANY) | (Q(code=upload.NOT_MANAGED) if managed else Q(pk=None))
-        for report_id in ShippingReport.objects.filter(stuck, settled_at=None).values_list("pk", flat=True):
+        stuck = [content.NO_COMPANY, content.NO_CONTACT, *([upload.NOT_MANAGED] if managed else [])]
+        for report_id in ShippingReport.objects.filter(code__in=stuck, settled_at=None).values_list("pk", flat=True):
             guard.wake(report_id)
         if managed:
             reconciliation.begin(clock.now())

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from frozenshop.kernel import clock
 from notifications.models import ShippingReport, WechatEvent
 from notifications.settlement import guard, known, payments
 from notifications.settlement.known import instant
@@ -29,7 +28,7 @@ def shipping_wanted(fields: dict[str, Any], event: WechatEvent) -> str:
     found = list(payments.reports(fields).select_related("order"))
     for report in found:
         if report.state == State.UPLOADED and report.complete:
-            _ask_back(report)
+            guard.ask_back(report)
         else:
             guard.alert(report.order, "微信提醒：付款已超过 48 小时，还没有收到发货信息")
             if report.state != State.UPLOADED:
@@ -43,7 +42,7 @@ def settlement(fields: dict[str, Any], event: WechatEvent) -> str:
     settled_at, expected_at = instant(fields.get("settlement_time")), instant(fields.get("estimated_settlement_time"))
     if settled_at:
         for report in found.select_related("order"):
-            guard.settled([report.order], "微信已结算")
+            guard.calm([report.order], "微信已结算")
         changed = found.update(settled_at=settled_at, wechat_state=known.SETTLED)
     else:
         changed = found.filter(settled_at=None).update(
@@ -53,11 +52,3 @@ def settlement(fields: dict[str, Any], event: WechatEvent) -> str:
     for report in found.filter(state__in=guard.UNTOLD):
         guard.wake(report.pk)  # somebody else told it: what WeChat says to our upload will show
     return "" if changed or found.exists() else _NOT_OURS
-
-
-def _ask_back(report: ShippingReport) -> None:
-    """What stands as told is in doubt: ask WeChat, and tell it again if it knows nothing."""
-    ShippingReport.objects.filter(payment=report.payment, state=State.UPLOADED, uploaded_at=report.uploaded_at).update(
-        state=State.UNKNOWN, wanted=report.content, due_at=clock.now()
-    )
-    guard.wake(report.pk)

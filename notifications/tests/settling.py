@@ -5,12 +5,14 @@ from typing import Any
 
 from frozenshop.kernel import clock, outbox
 from frozenshop.kernel.models import OutboxMessage
+from logistics import shipping
 from logistics.models import Carrier, Shipment
-from logistics.tests.factories import make_carrier, make_shipment
+from logistics.tests.factories import STAFF, make_carrier, make_shipment
 from notifications import tasks
 from notifications.models import ShippingReport
 from orders.models import Alert, Order
 from orders.tests.factories import make_order
+from sandbox.faults import Fault
 from sandbox.payments import Payment
 
 assert tasks  # registers the consumers
@@ -76,6 +78,13 @@ class Shop:
                 return
         raise AssertionError("there is no end of it")
 
+    def fault(self, kind: str) -> None:
+        """Let WeChat fail in this way until it is mended."""
+        self.sim.world.faults.add(Fault("wechat", kind, 1.0, self.sim.world.clock() + 3600))
+
+    def mend(self) -> None:
+        self.sim.world.faults.clear()
+
     def heard(self) -> None:
         """Let WeChat's events out, and take them in."""
         self.sim.push()
@@ -95,5 +104,5 @@ def alerts() -> list[str]:
     return list(Alert.objects.filter(kind="settlement", resolved_at=None).values_list("detail", flat=True))
 
 
-def carrier(code: str, **changes: Any) -> Carrier:
-    return make_carrier(code, **changes)
+def void(shipment: Shipment, order: Order, replacement: tuple[Carrier, str] | None = None) -> Shipment:
+    return shipping.void(shipment, order=order, reason="填错", actor=STAFF, replacement=replacement)

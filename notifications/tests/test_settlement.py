@@ -4,24 +4,20 @@ import datetime as dt
 
 import pytest
 
-from frozenshop.kernel.actor import Actor, Source
 from frozenshop.kernel.models import OutboxMessage
 from logistics import shipping
 from logistics.models import Carrier
-from logistics.tests.factories import report as tell_parcel
-from notifications.models import ShippingReport, WechatCompany
-from notifications.settlement import claiming, companies, content, correction, guard, reconciliation, upload
-from notifications.settlement import tasks as settlement_tasks
-from notifications.tests.settling import GET, OPENID, UPLOAD, Shop, alerts, carrier, report, state, transaction
+from logistics.tests.factories import STAFF, make_carrier
+from notifications.models import ShippingReport
+from notifications.settlement import claiming, correction, guard, upload
+from notifications.tests.settling import GET, OPENID, UPLOAD, Shop, alerts, report, state, transaction, void
 from notifications.tests.wechat_sim import sim
 from orders import lifecycle
-from orders.models import Alert, OrderStatus
+from orders.models import OrderStatus
 from orders.tests.factories import line, make_order
-from sandbox.faults import Fault
 
 assert sim
 pytestmark = pytest.mark.django_db
-STAFF = Actor(Source.STAFF, "staff:1")
 DAY = 24 * 60
 TWO = [line(), line(sku="NR-2", name="牛肉卷", quantity=1)]
 
@@ -29,18 +25,6 @@ TWO = [line(), line(sku="NR-2", name="牛肉卷", quantity=1)]
 @pytest.fixture
 def shop(sim, frozen) -> Shop:
     return Shop(sim, frozen)
-
-
-def fault(shop: Shop, kind: str) -> None:
-    shop.sim.world.faults.add(Fault("wechat", kind, 1.0, shop.sim.world.clock() + 3600))
-
-
-def mend(shop: Shop) -> None:
-    shop.sim.world.faults.clear()
-
-
-def void(shipment, order, replacement=None):
-    return shipping.void(shipment, order=order, reason="填错", actor=STAFF, replacement=replacement)
 
 
 # --- what is told, and when ----------------------------------------------------------------------
@@ -114,7 +98,7 @@ def test_a_slip_of_the_hand_is_never_told(shop):
 
 
 def test_only_sf_is_told_whom_the_parcel_is_for(shop):
-    shop.ship(carrier=carrier("ZTO", wechat_code="ZTO"))
+    shop.ship(carrier=make_carrier("ZTO", wechat_code="ZTO"))
     shop.later()
     assert "contact" not in shop.asked()[0]["shipping_list"][0]
 
@@ -155,7 +139,7 @@ def test_more_than_fifteen_parcels_are_told_as_fifteen(shop):
 
 
 def test_the_shops_own_van_is_told_as_city_delivery_once_all_has_left(shop):
-    van = carrier("OWN_FLEET", category="own", kdniao_code="")
+    van = make_carrier("OWN_FLEET", category="own", kdniao_code="")
     order = shop.pay(lines=TWO)
     shop.ship(order, carrier=van, lines={"XR-1": 2})
     shop.later()
@@ -167,10 +151,28 @@ def test_the_shops_own_van_is_told_as_city_delivery_once_all_has_left(shop):
     assert asked["shipping_list"] == [{"item_desc": "虾仁*2；牛肉卷*1"}]
 
 
+def test_what_the_buyer_comes_for_is_told_as_picked_up(shop):
+    order = shop.pay()
+    shop.ship(order, carrier=make_carrier("SELF_PICKUP", category="pickup", kdniao_code=""))
+    shop.later()
+    (asked,) = shop.asked()
+    assert (asked["logistics_type"], asked["shipping_list"]) == (4, [{"item_desc": "虾仁*2"}])
+    assert (state(order), correction.preview(report(order)).told) == (("uploaded", ""), ["到店自提：虾仁*2"])
+
+
+def test_a_van_goes_before_what_the_buyer_comes_for(shop):
+    order = shop.pay(lines=TWO)
+    shop.ship(order, carrier=make_carrier("SELF_PICKUP", category="pickup", kdniao_code=""), lines={"XR-1": 2})
+    shop.ship(order, carrier=make_carrier("OWN_FLEET", category="own", kdniao_code=""), lines={"NR-2": 1})
+    shop.later()
+    (asked,) = shop.asked()
+    assert (asked["logistics_type"], asked["shipping_list"][0]["item_desc"]) == (2, "虾仁*2；牛肉卷*1")
+
+
 def test_what_goes_by_van_beside_the_express_is_told_with_it(shop):
     order = shop.pay(lines=TWO)
     shop.ship(order, lines={"XR-1": 2})
-    shop.ship(order, carrier=carrier("OWN_FLEET", category="own", kdniao_code=""), lines={"NR-2": 1})
+    shop.ship(order, carrier=make_carrier("OWN_FLEET", category="own", kdniao_code=""), lines={"NR-2": 1})
     shop.later()
     (asked,) = shop.asked()
     assert (asked["delivery_mode"], [one["item_desc"] for one in asked["shipping_list"]]) == (1, ["虾仁*2；牛肉卷*1"])
@@ -203,10 +205,10 @@ def test_one_box_for_two_orders_is_one_parcel(shop):
 def test_an_answer_that_got_lost_is_asked_back_and_nothing_is_told_twice(shop, kind):
     order = shop.ship().orders.get()
     upload.guard.is_managed()
-    fault(shop, kind)
+    shop.fault(kind)
     shop.later()
     assert (state(order)[0], shop.uploads()) == ("unknown", 1)
-    mend(shop)
+    shop.mend()
     shop.later(1)
     assert (state(order)[0], shop.uploads(), len(shop.asked())) == ("uploaded", 1, 1)
     assert shop.asked(GET)
@@ -215,10 +217,10 @@ def test_an_answer_that_got_lost_is_asked_back_and_nothing_is_told_twice(shop, k
 def test_what_never_arrived_is_told_again_after_asking(shop):
     order = shop.ship().orders.get()
     guard.is_managed()
-    fault(shop, "http_5xx")
+    shop.fault("http_5xx")
     shop.later()
     assert (state(order)[0], shop.uploads()) == ("unknown", 0)
-    mend(shop)
+    shop.mend()
     shop.later(1)
     assert (state(order)[0], shop.uploads(), len(shop.asked(GET)) >= 1) == ("uploaded", 1, True)
 
@@ -321,7 +323,7 @@ def test_what_somebody_else_told_is_not_told_again_but_shown(shop):
     theirs = {"logistics_type": 1, "delivery_mode": 1, "finish_shipping": True}
     theirs["shipping_list"] = [{"tracking_no": "X1", "express_company": "ZTO", "item_desc": "虾"}]
     payment = shop.payment()
-    shop.sim.wechat.shipping._apply(payment, theirs, 1.0)
+    shop.sim.wechat.shipping._take(payment, theirs, 1.0)
     shop.sim.force(10060002, UPLOAD)
     shop.later()
     assert (state(order), shop.uploads()) == (("uploaded", "changed"), 1)
@@ -383,7 +385,7 @@ def test_trouble_with_the_account_is_told_once_and_everything_waits(shop, errcod
 
 
 def test_a_company_that_wechat_does_not_know_is_told_to_staff_until_it_is_mapped(shop):
-    order = shop.ship(carrier=carrier("HGLL", name="黑狗冷链")).orders.get()
+    order = shop.ship(carrier=make_carrier("HGLL", name="黑狗冷链")).orders.get()
     shop.later()
     assert (state(order)[1], shop.asked()) == ("no_company", [])
     assert "黑狗冷链" in alerts()[0]
@@ -398,214 +400,3 @@ def test_a_program_that_wechat_does_not_manage_tells_nothing(shop):
     order = shop.ship().orders.get()
     shop.later()
     assert (state(order), shop.asked()) == (("not_needed", "not_managed"), [])
-
-
-# --- the one correction --------------------------------------------------------------------------
-
-
-def changed(shop):
-    order = shop.pay()
-    shipment = shop.ship(order)
-    shop.later()
-    void(shipment, order, (shipment.carrier, "SF0000000000077"))
-    shop.later()
-    return order
-
-
-def test_a_change_after_all_was_told_waits_for_a_person(shop, django_user_model):
-    order, user = changed(shop), django_user_model.objects.create_user("boss")
-    assert (state(order), len(shop.asked())) == (("uploaded", "changed"), 1)
-    shown = correction.preview(report(order))
-    assert shown.correction
-    assert "SF0000000000077" in shown.wanted[0]
-    correction.correct(report(order), user)
-    shop.work()
-    assert (state(order), report(order).corrections, shop.payment().finished, alerts()) == (("uploaded", ""), 1, 2, [])
-
-
-def test_a_second_correction_is_not_even_tried(shop, django_user_model):
-    order, user = changed(shop), django_user_model.objects.create_user("boss")
-    correction.correct(report(order), user)
-    shop.work()
-    former = order.shipments.get(voided_at=None)
-    void(former, order, (former.carrier, "SF0000000000066"))
-    shop.later()
-    with pytest.raises(correction.NotPossible):
-        correction.correct(report(order), user)
-    assert (len(shop.asked()), state(order)[1]) == (2, "changed")
-    assert "用完" in report(order).said
-
-
-def test_what_was_agreed_is_told_only_as_it_was_agreed(shop, django_user_model):
-    order, user = changed(shop), django_user_model.objects.create_user("boss")
-    correction.correct(report(order), user)
-    former = order.shipments.get(voided_at=None)
-    void(former, order, (former.carrier, "SF0000000000055"))
-    shop.later()
-    assert (len(shop.asked()), state(order)[1]) == (1, "changed")
-
-
-def test_what_will_never_be_sent_can_be_ended_by_a_person(shop, django_user_model):
-    order = shop.pay(lines=TWO)
-    shop.ship(order, lines={"XR-1": 2})
-    shop.later()
-    correction.finish(report(order), django_user_model.objects.create_user("boss"))
-    shop.work()
-    assert (report(order).complete, shop.payment().state) == (True, 2)
-    shop.later(60)
-    assert (len(shop.asked()), state(order)) == (2, ("uploaded", ""))
-
-
-# --- events, the reminder, reconciliation --------------------------------------------------------
-
-
-def test_settlement_is_taken_in_however_often_it_is_told(shop):
-    order = shop.ship().orders.get()
-    shop.later()
-    shop.heard()
-    assert report(order).settles_at is not None
-    shop.sim.wechat.shipping.confirm(shop.payment())
-    shop.heard()
-    assert (report(order).settled_at, report(order).wechat_state) == (report(order).settled_at, 4)
-    assert report(order).settled_at is not None
-
-
-def test_wechats_reminder_opens_an_alert_that_uploading_ends(shop):
-    order = shop.pay()
-    shop.work()
-    shop.later(2 * DAY + 1)
-    shop.sim.wechat.shipping.tick()
-    shop.heard()
-    assert "48 小时" in alerts()[0]
-    shop.ship(order)
-    shop.later()
-    assert alerts() == []
-
-
-def test_being_taken_in_is_told_to_staff_and_asked_anew(shop):
-    shipping_ = shop.sim.wechat.shipping
-    shipping_.manners.managed = False
-    assert not guard.is_managed()
-    shipping_.manage(managed=True)
-    shop.heard()
-    shop.frozen.shift(2)
-    assert guard.is_managed()
-    assert len(alerts()) == 1
-
-
-def test_staff_are_warned_twelve_hours_before_wechats_limit_and_once(shop):
-    order = shop.pay()
-    shop.work()
-    shop.frozen.shift(dt.timedelta(hours=34))
-    assert guard.warn() == 0
-    shop.frozen.shift(dt.timedelta(hours=2))
-    assert (guard.warn(), guard.warn()) == (1, 0)
-    assert "还没有发货" in Alert.objects.get(kind="settlement", order=order).detail
-
-
-def test_a_buyer_is_reminded_to_confirm_once_after_delivery(shop):
-    shipment = shop.ship()
-    shop.later()
-    tell_parcel(shipment, "delivered")
-    shop.work()
-    for _ in range(2):
-        settlement_tasks.confirm.remind(report(shipment.orders.get()).pk)
-    assert shop.payment().nudged == 1
-    assert len(shop.asked("/wxa/sec/order/notify_confirm_receive")) == 1
-
-
-def test_what_was_delivered_before_it_was_told_is_reminded_after_the_upload(shop):
-    shipment = shop.ship()
-    tell_parcel(shipment, "delivered")
-    shop.work()
-    assert shop.payment().nudged == 0
-    shop.later()
-    assert shop.payment().nudged == 1
-
-
-def test_reconciliation_tells_what_got_lost_and_settles_what_was_settled(shop):
-    lost, settled = (shop.ship(number=n).orders.get() for n in (1, 2))
-    shop.later()
-    forgotten = shop.payment(1)
-    forgotten.shipping, forgotten.state, forgotten.finished = {}, 1, 0
-    shop.book.save(forgotten)
-    shop.sim.wechat.shipping.confirm(shop.payment(2))
-    shop.frozen.shift(dt.timedelta(hours=2))
-    reconciliation.begin(shop.frozen and guard.clock.now())
-    shop.work()
-    assert (shop.payment(1).state, state(lost)) == (2, ("uploaded", ""))
-    assert report(settled).settled_at is not None
-
-
-def test_reconciliation_goes_page_by_page_and_counts_strangers(shop, monkeypatch):
-    monkeypatch.setattr(reconciliation, "PAGE", 2)
-    monkeypatch.setattr(reconciliation, "PAGES", 1)
-    for number in range(5):
-        shop.charge(number)
-    shop.frozen.shift(60)
-    reconciliation.begin(guard.clock.now())
-    shop.work()
-    assert "5 笔" in alerts()[0]
-
-
-def test_an_order_that_slipped_through_is_found_by_its_number(shop):
-    shop.charge(1, out_trade_no="A-77")
-    order = shop.pay(1, order_no="A-77", payment={"mchid": "1900000109", "out_trade_no": "A-77"}, known=False)
-    shop.ship(order)
-    OutboxMessage.objects.all().delete()
-    shop.frozen.shift(dt.timedelta(hours=1))
-    reconciliation.begin(guard.clock.now())
-    shop.work()
-    assert (state(order), shop.uploads()) == (("uploaded", ""), 1)
-
-
-# --- companies -----------------------------------------------------------------------------------
-
-
-def test_companies_are_downloaded_and_mapped_by_name_and_by_code(shop):
-    carrier("YTO", name="圆通速递")
-    carrier("JD", name="京东快递")
-    carrier("DBL", name="德邦物流")
-    assert companies.download() == WechatCompany.objects.count()
-    mapped = dict(WechatCompany.objects.exclude(carrier_code="").values_list("delivery_id", "carrier_code"))
-    assert mapped == {"SF": "SF", "YTO": "YTO", "JDL": "JD", "DBL": "DBL"}
-    assert companies.code_of(Carrier.objects.get(code="JD")) == "JDL"
-
-
-def test_a_code_that_is_not_on_wechats_list_is_not_used(shop):
-    jd = carrier("JD", name="京东快递", wechat_code="JD")
-    assert companies.code_of(jd) == "JD"
-    companies.download()
-    assert companies.code_of(jd) == "JDL"
-
-
-def test_what_staff_mapped_survives_the_next_download(shop):
-    companies.download()
-    WechatCompany.objects.filter(delivery_id="UC").update(carrier_code="HGLL")
-    companies.download()
-    assert WechatCompany.objects.get(delivery_id="UC").carrier_code == "HGLL"
-
-
-# --- texts ---------------------------------------------------------------------------------------
-
-
-def test_a_description_is_cut_between_goods():
-    goods = {f"潮汕手打牛肉丸{n}号 500g": n for n in range(1, 20)}
-    text = content.describe(goods)
-    assert len(text) <= 120
-    assert text.startswith("潮汕手打牛肉丸1号 500g*1；")
-    assert text.endswith("等19种")
-    assert content.describe({"鱼" * 200: 3}) == "鱼" * 117 + "…*3"
-
-
-@pytest.mark.parametrize(
-    ("phone", "masked"),
-    [
-        ("13812341234", "138****1234"),
-        ("13812341234-5678", "138****1234"),
-        ("021-12345678", "021-****5678"),
-        ("+85291234567", "+852-****4567"),
-    ],
-)
-def test_of_a_number_the_last_four_digits_stay(phone, masked):
-    assert content.mask_contact(phone) == masked

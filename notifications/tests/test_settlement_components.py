@@ -2,10 +2,11 @@
 
 import pytest
 
+from logistics.models import Carrier
 from notifications.settlement import components, frozen, guard
 from notifications.tests.settling import OPENID, Shop
 from notifications.tests.wechat_sim import sim
-from orders.tests.factories import make_order
+from orders.tests.factories import line, make_order
 from sandbox import controls
 
 assert sim
@@ -57,10 +58,24 @@ def test_an_order_without_a_known_buyer_has_no_token(shop):
     assert components.for_order(shop.ship(make_order("paid")).orders.get()) == []
 
 
+def test_wechat_is_given_no_number_for_the_shops_own_van(shop):
+    order = parcel(shop)
+    Carrier.objects.update(category="own")
+    assert (components.for_order(order), shop.asked(components.TRACE)) == ([], [])
+
+
 def test_wechat_may_tell_the_buyer_itself(shop, settings):
     settings.WECHAT_FOLLOW_WAYBILL = True
     assert components.for_order(parcel(shop))
     assert len(shop.asked(components.FOLLOW)[0]["goods_desc"]) <= 40
+
+
+def test_goods_of_the_same_name_are_added_up(shop, settings):
+    settings.WECHAT_FOLLOW_WAYBILL = True
+    shipment = shop.ship(shop.pay(lines=[line(), line(sku="XR-2", quantity=3)]))
+    controls.put_shipment(shop.sim.world, shipment.waybill_no, {"carrier_code": "SF", "scenario": "normal"})
+    components.for_order(shipment.orders.get())
+    assert shop.asked(components.FOLLOW)[0]["goods_desc"] == "虾仁*5"
 
 
 def test_held_money_is_counted_by_reason(shop):

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from frozenshop.kernel.errors import NotPossible
+from notifications.models import ShippingReport
 from notifications.settlement import claiming, confirm, correction, guard, upload
 from notifications.tests.settling import Shop, report, state
 from notifications.tests.wechat_sim import sim
@@ -61,6 +62,20 @@ def test_of_many_claims_of_orders_that_were_paid_together_one_is_an_upload(shop)
     ids = [first.pk, report(other).pk] * (MANY // 2)
     steps = together(lambda: claiming.claim(ids.pop()))
     assert sum(isinstance(step, claiming.Upload) for step in steps) == 1
+
+
+def test_of_many_workers_one_tells_of_payments_made_in_one_go(shop):
+    for number in (1, 2):
+        shop.charge(number, combined="1900000109/C1")
+        own = {"mchid": "1900000109", "out_trade_no": f"A{number}", "combine_out_trade_no": "C1"}
+        shop.ship(shop.pay(number, payment=own, known=False))
+    guard.is_managed()
+    shop.frozen.shift(dt.timedelta(minutes=11))
+    for order in Order.objects.all():
+        guard.follow(order.pk)
+    ids = list(ShippingReport.objects.values_list("pk", flat=True)) * (MANY // 2)
+    together(lambda: upload.settle(ids.pop()))
+    assert ([shop.payment(n).finished for n in (1, 2)], len(shop.asked(upload.COMBINED))) == ([1, 1], 1)
 
 
 def test_an_order_gets_one_report_however_many_follow_it(shop):
