@@ -105,7 +105,9 @@ def _refusal(error: ServiceError) -> Refused | None:
     except ServiceError:
         return None
     code = found.get("Code")
-    return Refused(code, "", str(found.get("RequestId", ""))) if isinstance(code, str) and code else None
+    if not isinstance(code, str) or not code:
+        return None
+    return Refused(code, "", str(found.get("RequestId", "")), in_trouble=(error.status or 0) >= 500)
 
 
 def _timestamp() -> str:

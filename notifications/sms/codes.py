@@ -176,6 +176,8 @@ def _network(address: str) -> str:
         known = ipaddress.ip_address(address)
     except ValueError:
         return address
+    if known.version == 6 and known.ipv4_mapped:  # how a socket for both kinds writes IPv4
+        known = known.ipv4_mapped
     return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else str(known)
 
 

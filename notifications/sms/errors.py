@@ -27,10 +27,14 @@ MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta
 
 
 class Refused(Exception):
-    """The service answered with an error. `said` is its message, where that holds nothing of the request."""
+    """The service answered with an error. `said` is its message, where that holds nothing of the request.
 
-    def __init__(self, code: str, said: str, request_id: str) -> None:
+    `in_trouble`: with an HTTP error that leaves open what became of the request.
+    """
+
+    def __init__(self, code: str, said: str, request_id: str, *, in_trouble: bool = False) -> None:
         self.code, self.said, self.request_id = code[:60], said, request_id
+        self.in_trouble = in_trouble
         super().__init__(code)
 
 
@@ -181,6 +185,7 @@ TENCENT: Mapping[str, Meaning] = MappingProxyType(
 )
 """A code that doesn't stand here is read by its first part: `InternalError.OtherError` as `InternalError`."""
 
+NEW_TROUBLE = Meaning(Kind.DOUBTFUL, "短信服务自己出错，错误码没有见过")
 NEW_CODE = Meaning(Kind.CONTENT, "短信服务返回了没有见过的错误码", "按错误码查服务商的文档")
 
 
@@ -193,7 +198,7 @@ def meaning_of(channel: str, refusal: Refused) -> Meaning:
     found = table.get(refusal.code) or table.get(refusal.code.partition(".")[0])
     if found is None:
         logger.error("sms.new_code", channel=channel, code=refusal.code, said=refusal.said[:100])
-    return found or NEW_CODE
+    return found or (NEW_TROUBLE if refusal.in_trouble else NEW_CODE)
 
 
 def refused(channel: str, letter: Letter, refusal: Refused) -> ChannelError:

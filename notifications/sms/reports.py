@@ -83,16 +83,38 @@ def _by_reference(channel: str, reference: str) -> Iterator[Delivery]:
 
 
 def _read_aliyun(row: Mapping[str, Any]) -> Report:
-    fate = Fate.DELIVERED if row.get("success") is True else Fate.FAILED
-    code, said = _text(row, "err_code")[:60], scrub(_text(row, "err_msg"))[:200]
-    return Report(fate, code=code, said=said, reference=_text(row, "out_id"), provider_id=_text(row, "biz_id"))
+    fate = _fate(row, "success")
+    code, said = scrub(_text(row, "err_code"))[:60], scrub(_text(row, "err_msg"))[:200]
+    return Report(fate, code=code, said=said, reference=_number(row, "out_id"), provider_id=_number(row, "biz_id"))
 
 
 def _read_tencent(row: Mapping[str, Any]) -> Report:
-    fate = Fate.DELIVERED if row.get("report_status") == "SUCCESS" else Fate.FAILED
-    code, said = _text(row, "errmsg")[:60], scrub(_text(row, "description"))[:200]
-    reference = _text(row, "session_context") or _text(row, "ext")  # only newer consoles send one of them
-    return Report(fate, code=code, said=said, reference=reference, provider_id=_text(row, "sid"))
+    fate = _fate(row, "report_status")
+    code, said = scrub(_text(row, "errmsg"))[:60], scrub(_text(row, "description"))[:200]
+    reference = _number(row, "session_context") or _number(row, "ext")  # only newer consoles send one of them
+    return Report(fate, code=code, said=said, reference=reference, provider_id=_number(row, "sid"))
+
+
+_FATES: Mapping[Any, Fate] = {
+    "true": Fate.DELIVERED,
+    "false": Fate.FAILED,
+    "success": Fate.DELIVERED,
+    "fail": Fate.FAILED,
+}
+
+
+def _fate(row: Mapping[str, Any], name: str) -> Fate:
+    """Another word than the services' own proves that they have the letter, and no more: nothing is sent for it."""
+    fate = _FATES.get(str(row.get(name)).lower())
+    if fate is None:
+        logger.warning("sms.report_strange", name=name)
+    return fate or Fate.UNDERWAY
+
+
+def _number(row: Mapping[str, Any], name: str) -> str:
+    """Return a letter's number; a phone in its place is none, and isn't kept."""
+    number = _text(row, name)
+    return number if scrub(number) == number else ""
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

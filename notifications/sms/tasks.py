@@ -4,7 +4,16 @@ from typing import Any
 
 from frozenshop.kernel import outbox
 from notifications.channels.base import Fate, Report
-from notifications.sms import codes, reports
+from notifications.models import SmsPush
+from notifications.sms import codes, pushes, reports
+
+
+@outbox.consumer("notifications.sms_push")
+def sms_push(push_id: int) -> None:
+    """Settle the letters that one kept push reports."""
+    push = SmsPush.objects.select_for_update().filter(pk=push_id).first()
+    if push is not None:
+        pushes.apply(push)
 
 
 @outbox.consumer("notifications.sms_report")
@@ -19,3 +28,9 @@ def sms_report(report: dict[str, Any]) -> None:
 def purge_sms_codes(slot: str = "") -> None:
     """Forget codes that no budget counts any more."""
     codes.purge()
+
+
+@outbox.consumer("notifications.purge_sms_pushes", transactional=False)
+def purge_sms_pushes(effect: outbox.Effect, slot: str = "") -> None:
+    """Delete raw delivery reports that are too old to keep."""
+    pushes.purge()

@@ -1,11 +1,15 @@
 import pytest
 
-from notifications import reports
+from frozenshop.kernel import clock
+from notifications import reports, review
 from notifications.channels.base import ChannelError, Fate, Report
 from notifications.models import Delivery, Notice
 from notifications.tests.world import bought, fate, later, parcel, tell
+from orders import access
 
 WECHAT, SMS = "wechat_subscribe", "sms_aliyun"
+NO_CONSENT = ChannelError("没有授权", code="43101", permanent=True)
+TIMEOUT = ChannelError("没有答复", code="timeout", unknown=True)
 
 
 @pytest.fixture
@@ -107,3 +111,41 @@ def test_a_late_failure_does_not_bring_back_what_was_overtaken(post, sent, froze
     report(Fate.FAILED, sent)
     later(frozen, minutes=1)
     assert fate("out_for_delivery") == ("not_told", "superseded")
+
+
+def test_what_a_channel_never_took_goes_three_times_and_then_another_way(post, frozen):
+    post[WECHAT].always, post[SMS].always = NO_CONSENT, TIMEOUT
+    post[SMS].fate = Report(Fate.NEVER_TAKEN)
+    tell(parcel(bought()), "delivered")
+    for _ in range(12):
+        later(frozen, minutes=5)
+    assert [one.title for one in post[SMS].letters].count("delivered") == 3
+    assert fate("delivered") == ("not_told", "failed")
+
+
+def test_a_letter_to_a_former_phone_is_not_missed_under_the_new_one(post, frozen):
+    post[WECHAT].always, post[SMS].answers = NO_CONSENT, [TIMEOUT]
+    post[SMS].fate = Report(Fate.NEVER_TAKEN)
+    order = bought(phone="13900001111")
+    access.bind_phone(order.customer, "13900001111", clock.now())
+    tell(parcel(order), "delivered")
+    frozen.shift(60)
+    access.bind_phone(order.customer, "13800002222", clock.now())
+    for _ in range(4):
+        later(frozen, minutes=5)
+    assert [one.address for one in post[SMS].letters] == ["13900001111"]
+    assert fate("delivered") == ("not_told", "unknown")
+
+
+def test_many_in_doubt_hide_no_notice_that_nobody_has_in_hand(post, frozen):
+    post[WECHAT].always = TIMEOUT
+    for _ in range(3):
+        tell(parcel(bought()), "delivered")
+    frozen.shift(60)
+    post[WECHAT].always = None
+    tell(parcel(bought("stranded")), "delivered")
+    stranded = Notice.objects.filter(milestone="delivered", state="told")
+    stranded.update(state="waiting", channel="")
+    Delivery.objects.filter(notice__in=stranded).delete()
+    frozen.shift(11 * 60)
+    assert review.rescue(batch=2) == 1

@@ -155,6 +155,17 @@ def test_a_wrong_address_is_trouble_that_names_the_setting():
     assert (error.unknown, "ALIYUN_SMS_BASE_URL" in error.trouble) == (False, True)
 
 
+@pytest.mark.parametrize(("status", "unknown"), [(504, True), (500, True), (400, False)])
+def test_a_new_code_with_a_server_error_leaves_it_unknown(monkeypatch, status, unknown):
+    def fail(*args, **content):
+        raise ServiceError(
+            "aliyun_sms", f"HTTP {status}", transient=True, status=status, body=b'{"Code": "Gateway.New"}'
+        )
+
+    monkeypatch.setattr(http, "call", fail)
+    assert failure("aliyun_sms").unknown is unknown
+
+
 def test_captured_answers_are_understood(monkeypatch):
     captured = json.loads((FIXTURES / "sms_aliyun.json").read_text())
     for answer in captured["SendSms_limit"]:
@@ -259,7 +270,7 @@ def test_tencent_is_found_by_its_own_number_where_it_repeats_no_context(sms):
 
 
 def test_a_list_of_many_pages_is_read(sms):
-    sms.aliyun(flow_control=False)
+    sms.aliyun(flow_control=False, report_seconds=3600.0)
     for number in range(60):
         sms_aliyun.send(letter(reference="n7-0a1b2c3d4e5f" if not number else f"n{number}-x"))
     assert ask("aliyun_sms").fate == Fate.UNDERWAY

@@ -386,3 +386,10 @@ def test_old_codes_are_forgotten(aliyun, time_machine):
     codes.purge()
     assert not SmsCode.objects.exists()
     assert clock.now()
+
+
+def test_two_addresses_of_ipv4_count_apart_however_the_socket_writes_them(aliyun, monkeypatch):
+    monkeypatch.setattr(codes, "PER_ADDRESS", ((1, codes.HOUR),))
+    ask(PHONE, "::ffff:203.0.113.5")
+    ask(OTHER, "::ffff:203.0.113.6")
+    refused("13700137000", "203.0.113.5")
