@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, register
 
 from frozenshop.kernel import callback_secrets, integrations
 from notifications.sms.aliyun import SIGNATURES
+from notifications.wechat import events
 
 STATES = ("formal", "trial", "developer")
 
@@ -40,6 +41,11 @@ def check_wechat_push(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
         found.append(Error("WECHAT_PUSH_AES_KEY 不是有效的 EncodingAESKey。", hint=hint, id="wechat.E003"))
     if settings.WECHAT_PUSH_AES_KEY and not settings.WECHAT_PUSH_TOKEN:
         found.append(Error("填了 WECHAT_PUSH_AES_KEY 就要填 WECHAT_PUSH_TOKEN。", id="wechat.E004"))
+    if settings.WECHAT_PUSH_MODE == events.SAFE and not settings.WECHAT_PUSH_AES_KEY:
+        hint = "填写公众平台“消息推送”里的 EncodingAESKey，否则任何推送都不接收。"
+        found.append(Error("WECHAT_PUSH_MODE 是 safe，却没有 WECHAT_PUSH_AES_KEY。", hint=hint, id="wechat.E007"))
+    if settings.WECHAT_PUSH_MODE not in events.PUSH_MODES:
+        found.append(Error("WECHAT_PUSH_MODE 只能是：" + "、".join(events.PUSH_MODES), id="wechat.E008"))
     if settings.WECHAT_MINIPROGRAM_STATE not in STATES:
         found.append(Error("WECHAT_MINIPROGRAM_STATE 只能是：" + "、".join(STATES), id="wechat.E005"))
     return found
@@ -49,7 +55,9 @@ def check_wechat_push(app_configs: Sequence[AppConfig] | None, **kwargs: Any) ->
 def check_wechat_official(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     keys = ("WECHAT_OFFICIAL_APPID", "WECHAT_OFFICIAL_APP_SECRET")
     given = [bool(getattr(settings, key)) for key in keys]
-    if any(given) and not all(given):
+    if not any(given):
+        return [Info("没有配置公众号，不会发送公众号模板消息。", id="wechat_official.I001")]
+    if not all(given):
         return [Error(f"{'、'.join(keys)} 只填了一部分。", hint="都填写，或都留空。", id="wechat.E006")]
     return []
 

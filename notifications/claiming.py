@@ -7,22 +7,25 @@ it comes back by the answer, by a report, or by being asked back.
 import datetime as dt
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from frozenshop.kernel import clock
-from notifications import budgets, quiet, situation, words
+from notifications import budgets, quiet, recipients, situation, words
 from notifications.breaker import Lanes
 from notifications.channels.base import Letter
-from notifications.models import Audience, Channel, Delivery, Notice
-from notifications.occasions import CANT_WAIT, DAILY_CAP, PATIENCE, SMS
+from notifications.models import Addressee, Audience, Channel, Delivery, Notice
+from notifications.occasions import CANT_WAIT, PATIENCE, SMS, daily_cap
 from notifications.planning import settle_untold
 from notifications.reach import Reach
 from notifications.situation import Situation
+
+logger = structlog.get_logger(__name__)
 
 Sent, Why = Delivery.State, Notice.Why
 
@@ -32,9 +35,12 @@ SAME_PERSON = dt.timedelta(seconds=2)
 """WeChat refuses two messages to one person at the same time."""
 IN_FLIGHT = dt.timedelta(minutes=1)
 CLOSED_AGAIN = dt.timedelta(minutes=1)
+BROKEN_AGAIN = dt.timedelta(minutes=5)
+MEETINGS = 5
+"""How often people may turn up in one claim who were never told anything; twice would do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Envelope:
     """One letter that is to be sent now, and the row that says so."""
 
@@ -51,7 +57,7 @@ class Envelope:
 class _Decided:
     """What becomes of the notices looked at."""
 
-    send: list[tuple[Notice, Channel, str]] = field(default_factory=list)
+    send: list[tuple[Notice, Channel, Letter]] = field(default_factory=list)
     untold: dict[Notice.Why, list[int]] = field(default_factory=lambda: defaultdict(list))
     later: list[tuple[Notice, str, dt.datetime]] = field(default_factory=list)
 
@@ -60,11 +66,39 @@ def claim(
     lanes: Lanes, *, limit: int, ids: Collection[int] | None = None, lane: str = ""
 ) -> tuple[list[Envelope], int]:
     """Return the letters to send now, of these notices or of this lane, and how many notices were looked at."""
-    with transaction.atomic():
-        notices = list(_due(lanes, 1 if lane in lanes.probing else limit, ids, lane))
-        if not notices:
-            return [], 0
-        return _Claim(notices, lanes).make(), len(notices)
+    for _ in range(MEETINGS):
+        try:
+            with transaction.atomic():
+                notices = _due(lanes, 1 if lane in lanes.probing else limit, lane) if ids is None else _of(ids, lanes)
+                notices = notices[:limit]
+                if not notices:
+                    return [], 0
+                _lock_people({notice.recipient for notice in notices})
+                return _Claim(notices, lanes).make(), len(notices)
+        except _Strangers as strangers:
+            rows = [Addressee(recipient=name) for name in sorted(strangers.names)]
+            Addressee.objects.bulk_create(rows, ignore_conflicts=True)
+    raise RuntimeError("there are ever new people to be told")
+
+
+class _Strangers(Exception):
+    """People who have no row to be locked yet. They get one outside the transaction, which so never waits for others'
+    inserts while it holds locks."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__(len(names))
+        self.names = names
+
+
+def _lock_people(names: Collection[str]) -> None:
+    """Let nobody else count what these people were told until it is written what they are told now: the cap is exact.
+
+    Always after notices and before the day's budget, in the order of the primary key: nobody waits in a circle.
+    Raises _Strangers.
+    """
+    rows = Addressee.objects.select_for_update().filter(pk__in=names).order_by("pk")
+    if strangers := set(names) - set(rows.values_list("pk", flat=True)):
+        raise _Strangers(strangers)
 
 
 def letter(
@@ -81,17 +115,27 @@ def letter(
     return Letter(address, reference, template.template_id, fields, page, title=template.title)
 
 
-def _due(lanes: Lanes, limit: int, ids: Collection[int] | None, lane: str) -> Iterable[Notice]:
+def _due(lanes: Lanes, limit: int, lane: str) -> list[Notice]:
     """Return due notices, oldest first. In a closed lane only what may need another way by now is looked at."""
     now = clock.now()
     rows: QuerySet[Notice] = Notice.objects.filter(state=Notice.State.WAITING, due_at__lte=now)
     rows = rows.filter(channel=lane) if lane else rows.filter(channel__in=lanes.clear | lanes.trouble)
     if lane in lanes.closed - lanes.trouble:
         rows = rows.filter(milestone__in=CANT_WAIT, occurred_at__lte=now - PATIENCE)
-    if ids is not None:
-        rows = rows.filter(pk__in=ids)
     rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    return rows.order_by("due_at", "id")[:limit]
+    return list(rows.order_by("due_at", "id")[:limit])
+
+
+def _of(ids: Collection[int], lanes: Lanes) -> list[Notice]:
+    """Return those of these notices that are due, oldest first.
+
+    By their keys alone: if they were looked for in an index, whoever passes a row would lock it, and it be left out.
+    """
+    skipping = connection.features.has_select_for_update_skip_locked
+    rows = Notice.objects.filter(pk__in=ids).select_for_update(skip_locked=skipping)
+    now, open_lanes = clock.now(), lanes.clear | lanes.trouble
+    due = (row for row in rows if row.state == Notice.State.WAITING and row.due_at <= now)
+    return sorted((row for row in due if row.channel in open_lanes), key=lambda row: (row.due_at, row.pk))
 
 
 class _Claim:
@@ -100,14 +144,20 @@ class _Claim:
     def __init__(self, notices: Sequence[Notice], lanes: Lanes) -> None:
         self.now, self.lanes, self.notices = clock.now(), lanes, notices
         self.situations = situation.load(notices)
-        self.reach = Reach.of(notices, list(self.situations.values()))
+        self.reach = Reach.of(notices, list(self.situations.values()), closed=lanes.closed)
         self.tried = _tried(notices)
         self.told, self.busy = _told_today(notices, self.now)
         self.decided = _Decided()
 
     def make(self) -> list[Envelope]:
         for notice in self.notices:
-            self._decide(notice, self.situations[notice.pk])
+            try:
+                self._decide(notice, self.situations[notice.pk])
+            except DatabaseError:
+                raise
+            except Exception:  # one that breaks, whatever it is, must not hold up its lane until it expires
+                logger.exception("notice.undecided", notice=notice.pk)
+                self.decided.later.append((notice, notice.channel, self.now + BROKEN_AGAIN))
         self._pay()
         self._note()
         return self._write()
@@ -127,11 +177,13 @@ class _Claim:
     def _why_not(self, notice: Notice, about: Situation, *, urgent: bool) -> Notice.Why | None:
         if not situation.holds(notice.milestone, about, now=self.now):
             return Why.SUPERSEDED
+        if not recipients.is_still(notice, about.order, about.customer):
+            return Why.SUPERSEDED
         if notice.expires_at and notice.expires_at <= self.now:
             return Why.EXPIRED
         if notice.milestone in about.unwanted:
             return Why.OPTED_OUT
-        cap = DAILY_CAP.get(Audience(notice.audience))
+        cap = daily_cap(Audience(notice.audience))
         if not urgent and cap is not None and len(self.told[notice.recipient] - {notice.pk}) >= cap:
             return Why.CAPPED
         return None
@@ -158,10 +210,12 @@ class _Claim:
         elif channel == Channel.WECHAT_SUBSCRIBE and notice.recipient in self.busy:
             self.decided.later.append((notice, channel, self.now + SAME_PERSON))
         else:
+            reference = f"n{notice.pk}-{secrets.token_hex(6)}"
+            written = letter(notice, about, self.reach, channel, address, reference)
             if channel == Channel.WECHAT_SUBSCRIBE:
                 self.busy.add(notice.recipient)
             self.told[notice.recipient].add(notice.pk)
-            self.decided.send.append((notice, channel, address))
+            self.decided.send.append((notice, channel, written))
 
     def _passed_over(self, notice: Notice, tried: Sequence[Delivery], *, urgent: bool) -> set[str]:
         """Return the channels that are not waited for: one that needs a person, or any for what can't wait long."""
@@ -192,7 +246,7 @@ class _Claim:
         waiting = Notice.objects.filter(pk__in=ids, state=Notice.State.WAITING).exclude(channel="")
         if ids and waiting.update(channel="") != len(ids):
             raise RuntimeError("notices were claimed twice in spite of their locks")
-        rows = [self._row(notice, channel) for notice, channel, _ in send]
+        rows = [self._row(notice, channel, written.reference) for notice, channel, written in send]
         if rows:
             Delivery.objects.bulk_create(rows)
         keys = _keys(rows)
@@ -203,18 +257,18 @@ class _Claim:
                 channel=channel,
                 attempt=row.attempt,
                 started_at=row.started_at,
-                letter=letter(notice, self.situations[notice.pk], self.reach, channel, address, row.reference),
+                letter=written,
                 probe=channel in self.lanes.probing,
             )
-            for row, (notice, channel, address) in zip(rows, send, strict=True)
+            for row, (notice, channel, written) in zip(rows, send, strict=True)
         ]
 
-    def _row(self, notice: Notice, channel: Channel) -> Delivery:
+    def _row(self, notice: Notice, channel: Channel, reference: str) -> Delivery:
         return Delivery(
             notice=notice,
             channel=channel,
             attempt=1 + Counter(row.channel for row in self.tried[notice.pk])[channel],
-            reference=f"n{notice.pk}-{secrets.token_hex(6)}",
+            reference=reference,
             started_at=self.now,
             ask_at=self.now + ASK_AFTER,
         )

@@ -13,9 +13,10 @@ DAY = dt.timedelta(days=1)
 MOST = 1000
 
 
-def plan() -> list[int]:
-    """Plan today's digest; return the notices that are due now."""
-    return planning.tell_staff(Milestone.DIGEST, f"day:{clock.shanghai(clock.now()):%Y-%m-%d}", lines())
+def plan(told: list[str] | None = None) -> list[int]:
+    """Plan today's digest, of these lines where they were read already; return the notices that are due now."""
+    day = f"day:{clock.shanghai(clock.now()):%Y-%m-%d}"
+    return planning.tell_staff(Milestone.DIGEST, day, lines() if told is None else told)
 
 
 def lines() -> list[str]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from django.conf import settings
+
 from logistics.models import ShipmentStatus
 from notifications.models import Audience, Channel, Milestone
 from orders.models import OrderStatus, TemperatureClass
@@ -110,8 +112,13 @@ REMINDED_AFTER: Mapping[str, tuple[dt.timedelta, ...]] = MappingProxyType(
     }
 )
 
-DAILY_CAP: Mapping[Audience, int] = MappingProxyType({A.BUYER: 8, A.CONSIGNEE: 4, A.STAFF: 200})
-"""How many messages a day one person gets of what can wait."""
+_DAILY_CAP: Mapping[Audience, int] = MappingProxyType({A.CONSIGNEE: 4, A.STAFF: 200})
+
+
+def daily_cap(audience: Audience) -> int | None:
+    """Return how many messages a day one person gets of what can wait; None: as many as there are."""
+    return int(settings.NOTICE_DAILY_CAP) if audience == A.BUYER else _DAILY_CAP.get(audience)
+
 
 OVERTAKEN: Mapping[Milestone, str] = MappingProxyType(
     {

@@ -2,42 +2,59 @@
 
 import datetime as dt
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, CharField, Q, Value, When
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.scrubbing import scrub
-from notifications import breaker, budgets
+from notifications import breaker, budgets, exchanges
 from notifications.channels import base
 from notifications.channels.base import ChannelError, Fate, Report, Taken
 from notifications.claiming import ASK_AFTER, Envelope
 from notifications.models import Audience, Delivery, Milestone, Notice
 from notifications.occasions import CANT_WAIT, OCCASIONS, PATIENCE, SMS
+from orders.contention import retried
 
 Sent, Told, Why = Delivery.State, Notice.State, Notice.Why
 OPEN = (Sent.SENDING, Sent.UNKNOWN)
 
 FIRST_WAIT = dt.timedelta(seconds=20)
 LONGEST_WAIT = dt.timedelta(minutes=5)
+MOST_LOST = 3
+"""After so many letters of one notice that a channel never took, as it says, the next channel has it."""
 
 
-def answered(envelope: Envelope, answer: Taken | ChannelError) -> None:
-    """Record what the channel answered, in one transaction."""
+Answer = Taken | ChannelError
+
+
+@retried
+def answered(answers: Collection[tuple[Envelope, Answer]]) -> None:
+    """Record what the channels answered, in one transaction."""
     with transaction.atomic():
-        if isinstance(answer, Taken):
-            _taken(envelope, answer)
-        elif answer.unknown:
-            _unknown(envelope, answer)
-        else:
-            _refused(envelope, answer)
+        transaction.on_commit(lambda: exchanges.log(answers), robust=True)
+        _taken({envelope: answer for envelope, answer in answers if isinstance(answer, Taken)})
+        for envelope, answer in answers:
+            if isinstance(answer, Taken):
+                continue
+            if answer.unknown:
+                _unknown(envelope, answer)
+            else:
+                _refused(envelope, answer)
 
 
 def reported(delivery: Delivery, report: Report) -> None:
     """Record what a channel says became of a delivery, whose row the caller has locked."""
     now, open_now = clock.now(), delivery.state in OPEN
-    changes = {"code": report.code[:60], "said": scrub(report.said)[:300], "ask_at": None, "answered_at": now}
+    transaction.on_commit(lambda: exchanges.log_report(delivery, report), robust=True)
+    changes: dict[str, Any] = {
+        "code": scrub(report.code)[:60],
+        "said": scrub(report.said)[:300],
+        "ask_at": None,
+        "answered_at": now,
+    }
     if report.provider_id and not delivery.provider_id:
         changes["provider_id"] = report.provider_id[:100]
     if report.fate == Fate.DELIVERED:
@@ -50,9 +67,20 @@ def reported(delivery: Delivery, report: Report) -> None:
         _change(delivery, Sent.FAILED, permanent=True, **changes)
         _onward(delivery.notice_id, delivery.channel)
     elif report.fate == Fate.NEVER_TAKEN and open_now:
-        _change(delivery, Sent.FAILED, **changes)
+        changes["code"] = report.code[:60] or Fate.NEVER_TAKEN.value
+        lost = _lost_so_often(delivery, changes["code"])
+        _change(delivery, Sent.FAILED, permanent=lost, **changes)
         _give_back(delivery.channel, delivery.started_at)
-        _to_lane(delivery.notice_id, delivery.channel, now)
+        if lost:
+            _onward(delivery.notice_id, delivery.channel)
+        else:
+            _to_lane(delivery.notice_id, delivery.channel, now)
+
+
+def _lost_so_often(delivery: Delivery, code: str) -> bool:
+    """Say whether a channel says of so many letters of one notice that they never came, that it is believed no more."""
+    before = Delivery.objects.filter(notice=delivery.notice_id, channel=delivery.channel, state=Sent.FAILED, code=code)
+    return before.count() + 1 >= MOST_LOST
 
 
 def doubtful(delivery: Delivery) -> None:
@@ -68,14 +96,21 @@ def backoff(attempt: int) -> dt.timedelta:
     return ceiling * random.uniform(0.5, 1)  # noqa: S311
 
 
-def _taken(envelope: Envelope, answer: Taken) -> None:
-    row = Delivery.objects.filter(pk=envelope.delivery_id)
-    said = {"provider_id": answer.provider_id[:100], "answered_at": clock.now()}
-    if row.filter(state__in=OPEN).update(state=Sent.SENT, ask_at=None, **said):
-        _told(envelope.notice.pk)
-    else:  # A report was faster.
-        row.update(**said)
-    breaker.succeeded(envelope.channel)
+def _taken(answers: Mapping[Envelope, Taken]) -> None:
+    if not answers:
+        return
+    ids = {envelope.delivery_id: answer.provider_id[:100] for envelope, answer in answers.items()}
+    said = Case(*(When(pk=pk, then=Value(number)) for pk, number in ids.items()), output_field=CharField())
+    rows, now = Delivery.objects.filter(pk__in=ids), clock.now()
+    notices = {envelope.delivery_id: envelope.notice.pk for envelope in answers}
+    ours = rows.filter(state__in=OPEN).update(state=Sent.SENT, ask_at=None, provider_id=said, answered_at=now)
+    if ours < len(ids):  # A report was faster, and has told what became of the notice.
+        rows.update(provider_id=said, answered_at=now)
+        sent = set(rows.filter(state=Sent.SENT).values_list("pk", flat=True))
+        notices = {pk: notice_id for pk, notice_id in notices.items() if pk in sent}
+    _told(*notices.values())
+    for channel in {envelope.channel for envelope in answers}:
+        breaker.succeeded(channel)
 
 
 def _unknown(envelope: Envelope, error: ChannelError) -> None:
@@ -129,8 +164,8 @@ def _judge(envelope: Envelope, error: ChannelError) -> None:
         breaker.succeeded(envelope.channel)
 
 
-def _told(notice_id: int) -> None:
-    Notice.objects.filter(pk=notice_id).exclude(state=Told.TOLD).update(
+def _told(*notice_ids: int) -> None:
+    Notice.objects.filter(pk__in=notice_ids).exclude(state=Told.TOLD).update(
         state=Told.TOLD, why="", channel="", settled_at=clock.now()
     )
 

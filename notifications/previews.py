@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from django.core.cache import cache
-
+from frozenshop.kernel import caching
 from frozenshop.kernel.http import ServiceError
 from notifications import words
 from notifications.channels.base import ChannelError
@@ -43,9 +42,11 @@ def look(template: MessageTemplate) -> Look:
     listed, unasked = known(template.channel)
     one = listed.get(template.template_id)
     usual = templates.preview(template, facts, one)
-    if listed and one is None:
+    if listed and one is None and not template.template_id:
+        usual = replace(usual, problems=("模板编号没有填写：照微信后台的填", *usual.problems))
+    elif listed and one is None:
         absent = f"微信后台没有编号 {template.template_id} 的模板，请选用后把编号填到这里"
-        usual = Preview(usual.title, usual.lines, usual.page, (absent, *usual.problems), usual.warnings)
+        usual = replace(usual, problems=(absent, *usual.problems))
     return Look(usual, templates.preview(template, longest, one).lines, unasked)
 
 
@@ -58,13 +59,13 @@ def known(channel: str) -> tuple[Mapping[str, Listed], str]:
     if not account.configured:
         return {}, f"还没有配置{'公众号' if official else '小程序'}的密钥，没有与微信核对"
     key = f"wechat:{account.appid}:templates-unasked"
-    if said := cache.get(key):
+    if said := caching.get_many([key]).get(key):
         return {}, str(said)
     try:
         return templates.listed(channel), ""
     except (WechatError, ServiceError) as error:
         said = f"暂时没有与微信核对：{error}"[:300]
-        cache.set(key, said, UNASKED_SECONDS)
+        caching.put(key, said, UNASKED_SECONDS)
         return {}, said
 
 
@@ -85,15 +86,9 @@ def _of_sms(template: MessageTemplate, facts: Mapping[str, str]) -> Preview:
     )
     problems = [line.problem for line in lines if line.problem]
     problems += [] if template.template_id else ["模板编号没有填写：照短信服务商后台的填"]
-    problems += _unknown_words(texts) + _misnamed(template.channel, values)
+    problems += words.wrong_in(texts.values()) + _misnamed(template.channel, values)
     problems += ["短信没有“点击打开”，请留空"] if template.page else []
     return Preview(template.title, lines, "", tuple(problems), tuple(_warnings(texts)))
-
-
-def _unknown_words(texts: Mapping[str, str]) -> list[str]:
-    unknown = sorted({word for text in texts.values() for word in words.unknown_in(str(text))})
-    usable = "、".join(f"{{{word}}}" for word in words.WORDS)
-    return [f"没有变量 {'、'.join(f'{{{word}}}' for word in unknown)}：可用的是 {usable}"] if unknown else []
 
 
 def _misnamed(channel: str, values: Mapping[str, str]) -> list[str]:
@@ -108,7 +103,7 @@ def _misnamed(channel: str, values: Mapping[str, str]) -> list[str]:
 
 
 def _warnings(texts: Mapping[str, str]) -> list[str]:
-    return [
+    return words.unset_in(texts.values()) + [
         f"{name}：有时还没有{words.WORDS[alone]}，那时写“{sms_fields.NOTHING}”"
         for name, text in texts.items()
         if (alone := str(text).strip().strip("{}")) in templates.MAYBE_NOTHING and str(text).strip() == f"{{{alone}}}"

@@ -6,6 +6,7 @@ from typing import Self
 
 from django.db.models import Q
 
+from notifications import opening
 from notifications.channels import base
 from notifications.models import Audience, Channel, MessageTemplate, Milestone, Notice, OfficialFollower, Unionid
 from notifications.occasions import OCCASIONS, SMS
@@ -23,12 +24,18 @@ class Reach:
         configured: frozenset[str],
         templates: Mapping[tuple[str, str], MessageTemplate],
         followers: Mapping[int, str],
+        willing: Collection[tuple[str, str]] | None = None,
     ) -> None:
-        self.configured, self._templates, self._followers = configured, templates, followers
+        self.configured, self._templates, self._followers, self._willing = configured, templates, followers, willing
 
     @classmethod
-    def of(cls, notices: Collection[Notice], situations: Collection[Situation]) -> Self:
-        """Read what the notices need (three queries at most)."""
+    def of(
+        cls, notices: Collection[Notice], situations: Collection[Situation], *, closed: Collection[str] = ()
+    ) -> Self:
+        """Read what the notices need (four queries at most).
+
+        `closed`: channels that are out of order. Who allowed WeChat nothing doesn't wait for it to be told so.
+        """
         configured = base.configured_channels()
         rows = MessageTemplate.objects.filter(
             enabled=True,
@@ -38,7 +45,14 @@ class Reach:
         )
         customers = {about.customer.pk for about in situations if about.customer}
         followers = _followers(customers) if Channel.WECHAT_OFFICIAL in configured and customers else {}
-        return cls(configured, {(row.channel, row.milestone): row for row in rows}, followers)
+        templates = {(row.channel, row.milestone): row for row in rows}
+        willing = None
+        if Channel.WECHAT_SUBSCRIBE in closed:
+            openids = {about.customer.openid for about in situations if about.customer and about.customer.openid}
+            ids = {row.template_id for (channel, _), row in templates.items() if channel == Channel.WECHAT_SUBSCRIBE}
+            ask = getattr(base.get_channel(Channel.WECHAT_SUBSCRIBE), "willing", None)
+            willing = ask(openids, ids) if ask else None
+        return cls(configured, templates, followers, willing)
 
     def template(self, channel: str, milestone: str) -> MessageTemplate | None:
         return self._templates.get((channel, milestone))
@@ -55,12 +69,16 @@ class Reach:
         if channel in SMS:
             return None if SMS_TOPIC in about.unwanted else _phone(notice, about)
         if channel == Channel.WECHAT_SUBSCRIBE:
-            return customer.openid if customer else None
+            return customer.openid if customer and self._may_allow(customer.openid, notice) else None
         if channel == Channel.WECHAT_OFFICIAL:
             return self._followers.get(customer.pk) if customer else None
         if channel == Channel.EMAIL:
             return about.contact.email or None if about.contact else None
         return "" if channel == Channel.WECOM_BOT and part_of(notice.recipient, "role") else None
+
+    def _may_allow(self, openid: str | None, notice: Notice) -> bool:
+        template = self.template(Channel.WECHAT_SUBSCRIBE, notice.milestone)
+        return self._willing is None or template is None or (openid, template.template_id) in self._willing
 
     def _ready(self, channel: str, notice: Notice) -> bool:
         if channel not in self.configured:
@@ -70,8 +88,11 @@ class Reach:
 
 def _phone(notice: Notice, about: Situation) -> str | None:
     """Return the mobile phone: the buyer's own verified one, else the one on the parcel."""
-    own = about.customer.open_phone() if about.customer and notice.audience == Audience.BUYER else None
-    phone = own or (about.order.open_consignee().phone if about.order and about.order.consignee_sealed else "")
+    if notice.audience == Audience.BUYER and about.customer and about.customer.phone_index:
+        phone = opening.phone_of(about.customer) or ""
+    else:
+        consignee = opening.consignee_of(about.order)
+        phone = consignee.phone if consignee else ""
     return phone if _MOBILE.fullmatch(phone) else None
 
 

@@ -13,18 +13,14 @@ def settle(report: Report, channel: str) -> bool:
     False: the letter is not known. Our own record of the answer may come a moment after the report, so a report by
     `provider_id` that is not known is worth a second try within a minute or two.
     """
-    rows = Delivery.objects.filter(channel=channel)
-    if report.reference:
-        found = rows.filter(reference=report.reference)
-    elif report.provider_id:
-        found = rows.filter(provider_id=report.provider_id)
-    else:
-        return False
-    delivery_id = found.values_list("pk", flat=True).first()
-    if delivery_id is None:
-        return False
-    settle_delivery(delivery_id, report)
-    return True
+    keys = ("reference", report.reference), ("provider_id", report.provider_id)
+    with transaction.atomic(savepoint=False):
+        rows = Delivery.objects.select_for_update().filter(channel=channel)
+        found = (rows.filter(**{name: value}).first() for name, value in keys if value)
+        delivery = next((row for row in found if row is not None), None)
+        if delivery is not None:
+            outcomes.reported(delivery, report)
+    return delivery is not None
 
 
 def settle_delivery(delivery_id: int, report: Report) -> None:

@@ -5,7 +5,7 @@ from django.db import transaction
 from frozenshop.kernel import clock
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import NotPossible
-from notifications import planning, situation
+from notifications import planning, recipients, situation
 from notifications.models import Notice
 from notifications.reach import Reach
 
@@ -22,6 +22,8 @@ def obstacle(notice: Notice) -> str:
     about = situation.load([notice])[notice.pk]
     if not situation.holds(notice.milestone, about, now=clock.now()):
         return "已有新进展，这条消息的内容不再成立，不能重发"
+    if not recipients.is_still(notice, about.order, about.customer):
+        return "接收人与这个订单已没有关系（手机号换了人，或收件人改了），不能重发"
     if notice.milestone in about.unwanted:
         return "对方退订了这类消息，不能重发"
     if not Reach.of([notice], [about]).ways(notice, about):

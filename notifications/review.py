@@ -3,10 +3,11 @@
 import datetime as dt
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from frozenshop.kernel import clock
 from notifications import breaker, budgets, outcomes
-from notifications.models import Delivery, Notice
+from notifications.models import Addressee, Delivery, Notice
 from orders import alerting
 from orders.models import AlertKind
 
@@ -27,24 +28,33 @@ def review() -> None:
 
 def rescue(batch: int = BATCH) -> int:
     """Put notices back that were taken out of their lane without a delivery under way; return how many."""
+    under_way = Delivery.objects.filter(notice=OuterRef("pk"), state__in=outcomes.OPEN)
     in_hand = Notice.objects.filter(state=Notice.State.WAITING, channel="", due_at__lte=clock.now() - STRANDED)
-    ids = list(in_hand.order_by("due_at", "id").values_list("pk", flat=True)[:batch])
-    under_way = Delivery.objects.filter(notice__in=ids, state__in=outcomes.OPEN)
-    stranded = set(ids) - set(under_way.values_list("notice_id", flat=True))
+    stranded = in_hand.filter(~Exists(under_way)).order_by("due_at", "id").values_list("pk", flat=True)[:batch]
     for notice_id in sorted(stranded):
         outcomes.put_back(notice_id)
     return len(stranded)
 
 
 def purge() -> int:
-    """Delete settled notices with their deliveries after half a year, in short transactions; return how many."""
+    """Delete settled notices with their deliveries after half a year, in short transactions; return how many.
+
+    Who has none left is forgotten: their name may be a phone's index.
+    """
     old = Notice.objects.filter(created_at__lt=clock.now() - KEPT).exclude(state=Notice.State.WAITING)
     total = 0
-    while ids := list(old.order_by("created_at").values_list("pk", flat=True)[:BATCH]):
+    while rows := dict(old.order_by("created_at").values_list("pk", "recipient")[:BATCH]):
         with transaction.atomic():
-            Delivery.objects.filter(notice__in=ids).delete()
-            total += Notice.objects.filter(pk__in=ids).delete()[0]
+            Delivery.objects.filter(notice__in=rows).delete()
+            total += Notice.objects.filter(pk__in=rows).delete()[0]
+        _forget(set(rows.values()))
     return total
+
+
+def _forget(recipients: set[str]) -> None:
+    """Delete the rows of people without a notice; one that is needed again is made again."""
+    known = set(Notice.objects.filter(recipient__in=recipients).values_list("recipient", flat=True).distinct())
+    Addressee.objects.filter(pk__in=recipients - known).delete()
 
 
 def _tell_late() -> None:

@@ -1,6 +1,7 @@
 """What notices are about, as it stands now, and whether they are still true; read for many at once."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,18 +15,23 @@ from orders.models import Alert, AlertSeverity, Customer, Order, OrderStatus, Te
 
 M = Milestone
 SMS_TOPIC = "sms"
+LINK = ("shipment_id", "order_id", "shipment__voided_at")
 _OVER = frozenset({OrderStatus.CANCELLED, OrderStatus.REFUNDED})
 _COLD = frozenset({TemperatureClass.FROZEN, TemperatureClass.CHILLED})
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """`linked`: the order still travels in the shipment. `unwanted`: what the person doesn't want to be told."""
+    """`linked`: the order still travels in the shipment. `parcels`: among how many its goods are parted.
+
+    `unwanted`: what the person doesn't want to be told.
+    """
 
     order: Order | None = None
     customer: Customer | None = None
     shipment: Shipment | None = None
     linked: bool = False
+    parcels: int = 0
     alert: Alert | None = None
     contact: StaffContact | None = None
     unwanted: Collection[str] = ()
@@ -46,7 +52,9 @@ def load(notices: Collection[Notice]) -> dict[int, Situation]:
     orders = Order.objects.in_bulk({n.order_id for n in notices if n.order_id})
     shipment_ids = _ids(notices, "shipment")
     shipments = Shipment.objects.select_related("carrier").in_bulk(shipment_ids)
-    links = set(ShipmentOrder.objects.filter(shipment_id__in=shipments).values_list("shipment_id", "order_id"))
+    travelling = ShipmentOrder.objects.filter(order_id__in=orders) if shipments else ShipmentOrder.objects.none()
+    links = {(one, order): voided for one, order, voided in travelling.values_list(*LINK)}
+    parcels = Counter(order for (_, order), voided in links.items() if voided is None)
     alerts = Alert.objects.select_related("order").in_bulk(_ids(notices, "alert"))
     people = _people(notices)
     staff = contacts(notices)
@@ -60,6 +68,7 @@ def load(notices: Collection[Notice]) -> dict[int, Situation]:
             customer=customer,
             shipment=shipment,
             linked=shipment is not None and (shipment.pk, notice.order_id) in links,
+            parcels=parcels[notice.order_id or 0],
             alert=alerts.get(int(part_of(notice.subject, "alert") or 0)),
             contact=staff.get(int(part_of(notice.recipient, "staff") or 0)),
             unwanted=unwanted.get(customer.pk, frozenset()) if customer else frozenset(),

@@ -1,6 +1,6 @@
 """The background work of notifications: facts come in by the outbox, what is due goes out each minute."""
 
-from frozenshop.kernel import outbox
+from frozenshop.kernel import heartbeat, outbox, replica, request_id
 from notifications import digest as daily
 from notifications import dispatch, planning
 from notifications import review as reviewing
@@ -10,6 +10,8 @@ from notifications.webhooks import tasks as webhook_tasks
 from notifications.wechat import tasks as wechat_tasks
 
 _LIMIT = 120
+_TOGETHER = 16
+"""How many parcels are planned in one transaction where so many wait: most of the cost is the way to the database."""
 __all__ = ["settlement_tasks", "sms_tasks", "webhook_tasks", "wechat_tasks"]
 
 
@@ -22,11 +24,13 @@ def order_changed(effect: outbox.Effect, event_id: int) -> None:
     dispatch.send(due)
 
 
-@outbox.consumer("notifications.shipment_changed", transactional=False, time_limit=_LIMIT)
+@outbox.consumer("notifications.shipment_changed", transactional=False, time_limit=_LIMIT, together=_TOGETHER)
 def shipment_changed(effect: outbox.Effect, shipment_id: int) -> None:
-    """Tell whom a parcel's news concerns."""
+    """Tell whom a parcel's news concerns, and that of others that wait in line."""
     with effect:
-        due = planning.shipment_changed(shipment_id)
+        others = zip((other["shipment_id"] for other in effect.others), effect.origins, strict=True)
+        origins = {**dict(others), shipment_id: request_id.current()}
+        due = planning.shipments_changed(list(origins), origins)
     dispatch.send(due)
 
 
@@ -38,7 +42,7 @@ def alert_changed(effect: outbox.Effect, alert_id: int) -> None:
     dispatch.send(due)
 
 
-@outbox.consumer("notifications.send_due", transactional=False, time_limit=_LIMIT)
+@outbox.consumer(dispatch.TOPIC, transactional=False, time_limit=_LIMIT)
 def send_due(effect: outbox.Effect, slot: str = "") -> None:
     """Send what has become due: after the night, after a wait, after an outage."""
     dispatch.send_due()
@@ -59,8 +63,9 @@ def review(effect: outbox.Effect, slot: str = "") -> None:
 @outbox.consumer("notifications.digest", transactional=False)
 def digest(effect: outbox.Effect, slot: str = "") -> None:
     """Tell the staff once a day what waits for them."""
+    told = replica.read(daily.lines, patience=heartbeat.FIRST_SIGHT_SECONDS)
     with effect:
-        due = daily.plan()
+        due = daily.plan(told)
     dispatch.send(due)
 
 

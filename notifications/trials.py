@@ -16,6 +16,9 @@ from orders.consignee import mask_phone
 from orders.models import Customer
 
 PER_SECOND, AT_ONCE = 1 / 60, 5
+_ASK_FIRST = "：请先在小程序里允许这条订阅消息，每允许一次可收一条"
+WAYS_OUT = {"no_consent": _ASK_FIRST, "43101": _ASK_FIRST}
+"""What the tester can do about a refusal that has no way out of its own, by its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ def send(trial: Trial) -> Taken:
         return base.get_channel(trial.channel).send(trial.letter)
     except ChannelError as error:
         said = f"{error.reason}（{error.code}）" if error.code and error.code not in error.reason else error.reason
+        said += WAYS_OUT.get(error.code, "")
         raise NotPossible(f"结果未知：{said}" if error.unknown else f"没有发出：{said}") from error
 
 

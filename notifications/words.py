@@ -2,13 +2,14 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from django.conf import settings
 
 from frozenshop.kernel import clock
 from logistics.models import Reason, Shipment, ShipmentStatus
+from notifications import opening
 from notifications.models import Milestone, Notice
 from notifications.situation import Situation
 from orders.alerting import KINDS
@@ -55,7 +56,11 @@ HINTS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+UNTOLD = "原因不明"
+"""Stands for the reason while the carrier names none: it begins no sentence, and fits into five characters."""
+
 _WORD = re.compile(r"\{([a-z_]+)\}")
+_BRACE = re.compile(r"[{}｛｝]")
 
 
 def fill(text: str, words: Mapping[str, str]) -> str:
@@ -63,25 +68,44 @@ def fill(text: str, words: Mapping[str, str]) -> str:
     return _WORD.sub(lambda match: words.get(match[1], ""), text)
 
 
-def unknown_in(text: str) -> list[str]:
-    """Return the words in a text that don't exist."""
-    return [word for word in _WORD.findall(text) if word not in WORDS]
+def wrong_in(texts: Iterable[str]) -> list[str]:
+    """Return what is wrong with the words in texts, and the way out. Buyers would read a misspelt one as it stands."""
+    texts = tuple(map(str, texts))
+    unknown = sorted({word for text in texts for word in _WORD.findall(text) if word not in WORDS})
+    misspelt = [text for text in texts if _BRACE.search(_WORD.sub("", text)) or "${" in text]
+    usable = "、".join(f"{{{word}}}" for word in WORDS)
+    found = [f"没有变量 {'、'.join(f'{{{word}}}' for word in unknown)}：可用的是 {usable}"] if unknown else []
+    return found + [
+        f"“{text[:30]}”里的变量写法不对：写成 {{order_no}} 这样，前后各一个花括号，可用的是 {usable}"
+        for text in misspelt
+    ]
+
+
+def unset_in(texts: Iterable[str]) -> list[str]:
+    """Return a warning where texts use what the shop itself has not said yet."""
+    used = not settings.SHOP_PHONE and any("{shop_phone}" in str(text) for text in texts)
+    return ["客服电话还是空的：请填写 SHOP_PHONE，或从内容里删去 {shop_phone}"] if used else []
 
 
 def of(notice: Notice, about: Situation) -> dict[str, str]:
     """Return what each word stands for; "" where there is nothing to say."""
     order, shipment = about.order, about.shipment
-    name = order.open_consignee().name if order and order.consignee_sealed else ""
+    consignee = opening.consignee_of(order)
     words = dict.fromkeys(WORDS, "") | {
         "time": _instant(notice.occurred_at),
         "shop": settings.SHOP_NAME,
         "shop_phone": settings.SHOP_PHONE,
         "hint": HINTS.get(notice.milestone, ""),
-        "name": mask_name(name) if name else "",
+        "name": mask_name(consignee.name) if consignee and consignee.name else "",
+        "reason": UNTOLD,
     }
     if order is not None:
         words |= {"order_no": order.order_no, "status": OrderStatus(order.status).label, "lines": order.lines_summary}
-    return words | _of_parcel(shipment) if shipment is not None else words
+    if shipment is None:
+        return words
+    if about.parcels > 1:  # the goods of the whole order would say too much, and the same of each parcel
+        words["lines"] = f"尾号{shipment.waybill_no[-4:]}的包裹（共{about.parcels}个）"
+    return words | _of_parcel(shipment)
 
 
 def sample(milestone: str) -> dict[str, str]:
@@ -125,7 +149,7 @@ def text(notice: Notice, about: Situation) -> str:
 
 def _of_parcel(shipment: Shipment) -> dict[str, str]:
     arrives = shipment.eta_likely or shipment.eta_latest
-    reason = Reason(shipment.reason).label if shipment.reason in Reason else ""
+    reason = Reason(shipment.reason).label if shipment.reason in Reason else UNTOLD
     return {
         "status": ShipmentStatus(shipment.status).label,
         "carrier": shipment.carrier.name,

@@ -4,10 +4,10 @@ A channel is one module with the functions of `MessageChannel`, and one line in 
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from django.db import models
 
@@ -105,6 +105,20 @@ class MessageChannel(Protocol):
 
     def ask(self, letter: Letter, provider_id: str, sent_at: dt.datetime) -> Report | None:
         """Return what became of a letter; None where the channel can't be asked. Raises ChannelError."""
+
+
+@runtime_checkable
+class Ledger(Protocol):
+    """What a channel's module has besides, where a ledger says who allows a letter: so it is read for many at once."""
+
+    def allowed(self, letters: Collection[Letter]) -> Collection[str]:
+        """Return the references of the letters that may be sent. Raises DatabaseError."""
+
+    def send_if(self, consent: bool, letter: Letter, *, timeout: float = 10.0) -> Taken:
+        """Do as `send` without the ledger. Raises ChannelError."""
+
+    def note_taken(self, letters: Collection[Letter]) -> None:
+        """Note in the ledger what was taken; a second time is harmless."""
 
 
 def get_channel(name: str) -> MessageChannel:

@@ -4,9 +4,6 @@ Its channel writes what it takes into a file, which outlives it.
 """
 
 import datetime as dt
-import itertools
-import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -14,9 +11,10 @@ from types import SimpleNamespace
 
 import django
 
+from notifications.tests.dying import Dying
+
 COUNT = 40
-FIRST = 4
-passes: dict[str, itertools.count] = {}
+PASSES = 4
 
 
 def main(folder: Path, askable: bool) -> None:
@@ -28,23 +26,13 @@ def main(folder: Path, askable: bool) -> None:
     from notifications.channels.base import Fate, Report, Taken
     from notifications.models import Notice
 
-    taken = folder / "taken"
-
-    def step(name: str) -> None:
-        """Die here, once for each name."""
-        if next(passes.setdefault(name, itertools.count())) != FIRST:
-            return
-        try:
-            (folder / name).touch(exist_ok=False)
-        except FileExistsError:
-            return
-        os.kill(os.getpid(), signal.SIGKILL)
+    taken, dying = folder / "taken", Dying(folder, passes=PASSES)
 
     def send(letter, *, timeout=10.0):
-        step("before-call")
+        dying.step("before-call")
         with taken.open("a") as file:
             file.write(f"{letter.text} {letter.reference}\n")
-        step("taken")
+        dying.step("taken")
         return Taken(letter.reference)
 
     def ask(letter, provider_id, sent_at):
@@ -53,26 +41,15 @@ def main(folder: Path, askable: bool) -> None:
         known = taken.exists() and letter.reference in taken.read_text()
         return Report(Fate.DELIVERED if known else Fate.NEVER_TAKEN)
 
-    def stepping(module, name):
-        function = getattr(module, name)
-
-        def stepped(*args, **kwargs):
-            step(f"before-{name}")
-            result = function(*args, **kwargs)
-            step(f"after-{name}")
-            return result
-
-        setattr(module, name, stepped)
-
     base.CHANNELS = {"wecom_bot": "fake"}
     base.get_channel = lambda name: SimpleNamespace(configured=lambda: True, send=send, ask=ask)
     quiet.over_at = lambda instant: instant
     claiming.ASK_AFTER = outcomes.ASK_AFTER = dt.timedelta(seconds=1)
-    dispatch.ASK_AGAIN = dispatch.REPORT_AWAITED = dt.timedelta(seconds=1)
-    stepping(claiming, "claim")
-    stepping(outcomes, "answered")
-    stepping(outcomes, "_taken")  # its end is inside the transaction, before the commit
-    stepping(outcomes, "reported")
+    dispatch.LEASE = dispatch.ASK_AGAIN = dispatch.REPORT_AWAITED = dt.timedelta(seconds=1)
+    dying.around(claiming, "claim")
+    dying.around(outcomes, "answered")
+    dying.around(outcomes, "_taken")  # its end is inside the transaction, before the commit
+    dying.around(outcomes, "reported")
     if not (folder / "ready").exists():
         call_command("migrate", verbosity=0, skip_checks=True)
         prepare()

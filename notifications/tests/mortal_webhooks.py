@@ -4,14 +4,13 @@ Arguments: a folder, and the addresses of the endpoints. It ends when every mess
 """
 
 import datetime as dt
-import itertools
-import os
-import signal
 import sys
 import time
 from pathlib import Path
 
 import django
+
+from notifications.tests.dying import Dying
 
 COUNT = 40
 PASSES = 3
@@ -22,31 +21,12 @@ def main(folder: Path, urls: list[str]) -> None:
     from notifications.models import WebhookMessage
     from notifications.webhooks import outcomes, posting, sending
 
-    passes: dict[str, itertools.count] = {}
-
-    def step(name: str) -> None:
-        """Die here, once for each name."""
-        if next(passes.setdefault(name, itertools.count())) < PASSES or (folder / name).exists():
-            return
-        (folder / name).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def stepping(module, name):
-        function = getattr(module, name)
-
-        def stepped(*args, **kwargs):
-            step(f"before-{name}")
-            result = function(*args, **kwargs)
-            step(f"after-{name}")
-            return result
-
-        setattr(module, name, stepped)
-
+    dying = Dying(folder, passes=PASSES)
     sending.CLAIM = sending.LEASE = dt.timedelta(seconds=1)
-    stepping(sending, "_claim_of")
-    stepping(posting, "post")
-    stepping(outcomes, "settle")
-    stepping(outcomes, "_taken")  # its end is inside the transaction, before the commit
+    dying.around(sending, "_claim_of")
+    dying.around(posting, "post")
+    dying.around(outcomes, "settle")
+    dying.around(outcomes, "_taken")  # its end is inside the transaction, before the commit
     if not (folder / "ready").exists():
         prepare(urls)
         (folder / "ready").touch()

@@ -1,4 +1,6 @@
-"""Whatever happens, in any order: nobody is told twice, nothing untrue, and every notice has its end or its reason."""
+"""Whatever happens, in any order: nobody is told twice, nothing untrue, unwanted, at night, too late or too much, and
+every notice has its end or its reason.
+"""
 
 import contextlib
 import datetime as dt
@@ -7,6 +9,7 @@ from collections import Counter
 
 import pytest
 import time_machine
+from django import conf
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -19,9 +22,10 @@ from frozenshop.kernel.models import OutboxMessage
 from logistics import shipping
 from logistics.models import Shipment
 from logistics.tests.factories import STAFF, event, make_shipment, report
-from notifications import dispatch, planning, reports, review, situation
+from notifications import claiming, dispatch, planning, reports, review, situation
 from notifications.channels.base import ChannelError, Fate, Report, Taken
-from notifications.models import Delivery, Notice, OptOut
+from notifications.models import Audience, Delivery, Notice, OptOut
+from notifications.occasions import SMS
 from notifications.tests import fake_channel
 from notifications.tests.world import work
 from orders import access
@@ -41,6 +45,8 @@ ANSWERS = {
 CHANNELS = ("wechat_subscribe", "sms_aliyun", "sms_tencent")
 MOODS = st.lists(st.sampled_from(["silent", "taken", *ANSWERS]), min_size=2, max_size=6)
 PARCEL = st.integers(0, 1)
+CAPS = [{Audience.BUYER: 2, Audience.CONSIGNEE: 1}, {Audience.BUYER: 8, Audience.CONSIGNEE: 4}]
+BUDGETS = [1, 50]
 EXAMPLES = int(os.environ.get("NOTICE_EXAMPLES", "10"))
 
 
@@ -51,14 +57,18 @@ def answers(mood: list[str]) -> list[Taken | ChannelError]:
 class Shop(RuleBasedStateMachine):
     """A buyer with two parcels, one of them for somebody else; facts, failures and reports as they come."""
 
-    @initialize(moods=st.tuples(MOODS, MOODS, MOODS))
-    def open(self, moods):
+    @initialize(moods=st.tuples(MOODS, MOODS, MOODS), caps=st.sampled_from(CAPS), budget=st.sampled_from(BUDGETS))
+    def open(self, moods, caps, budget):
+        self.caps, self.budget = caps, budget
         self.time = time_machine.travel("2026-11-22T12:00:00+08:00", tick=False)
         self.clock = self.time.start()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(dispatch, "MAY_SLEEP_SECONDS", 0.0)
+        self.patch.setattr(claiming, "daily_cap", caps.get)
+        self.patch.setattr(conf.settings, "SMS_DAILY_BUDGET", budget)
         self.post = fake_channel.install(self.patch, *CHANNELS)
-        self.untrue: list[str] = []
+        self.wrong: list[str] = []
+        self.arrived: set[str] = set()
         for channel, mood in zip(self.post.values(), moods, strict=True):
             channel.depth, channel.before, channel.answers = 10, self.look, answers(mood)
         self.buyer = make_customer("buyer", phone="13800002222")
@@ -73,10 +83,26 @@ class Shop(RuleBasedStateMachine):
             self.time.stop()
 
     def look(self, letter):
-        """Note what is sent although it is not true at this moment."""
-        notice = Delivery.objects.select_related("notice").get(reference=letter.reference).notice
-        if not situation.holds(notice.milestone, situation.load([notice])[notice.pk], now=clock.now()):
-            self.untrue.append(f"{notice.milestone} {notice.subject}")
+        """Note what is sent although by all rules it must not be sent at this moment."""
+        delivery = Delivery.objects.select_related("notice").get(reference=letter.reference)
+        notice, now = delivery.notice, clock.now()
+        about = situation.load([notice])[notice.pk]
+        urgent = situation.cant_wait(notice.milestone, about)
+        today = Delivery.objects.filter(started_at__gte=clock.start_of_day(clock.shanghai(now).date()))
+        today = today.exclude(state=Delivery.State.FAILED)
+        others = today.filter(notice__recipient=notice.recipient).exclude(notice=notice)
+        topics = set(OptOut.objects.filter(customer=about.customer).values_list("topic", flat=True))
+        is_sms = delivery.channel in SMS
+        told = others.values("notice").distinct().count()
+        rules = {
+            "untrue": not situation.holds(notice.milestone, about, now=now),
+            "too late": notice.expires_at <= now,
+            "at night": not urgent and not 8 <= clock.shanghai(now).hour < 22,
+            "unwanted": notice.milestone in topics or (is_sms and "sms" in topics),
+            "too much": not urgent and told >= self.caps[Audience(notice.audience)],
+            "too dear": is_sms and today.filter(channel__in=SMS).count() > self.budget,
+        }
+        self.wrong += [f"{rule}: {notice.milestone} {notice.subject}" for rule, broken in rules.items() if broken]
 
     def shipment(self, which: int) -> Shipment:
         return Shipment.objects.order_by("id")[which]
@@ -87,6 +113,35 @@ class Shop(RuleBasedStateMachine):
         report(self.shipment(which), event(status, at, text=f"{status}{at}"))
         if worked:
             work()
+
+    @contextlib.contextmanager
+    def waiting(self, which, status):
+        """Something is to be told while the channels are busy; when they aren't any more, it is sent."""
+        former = {name: channel.always for name, channel in self.post.items()}
+        for channel in self.post.values():
+            channel.always = ANSWERS["busy"]
+        self.scanned(which, status, 0, worked=True)
+        self.clock.shift(dt.timedelta(minutes=6))
+        for name, channel in self.post.items():
+            channel.always = former[name]
+        yield
+        dispatch.send_due()
+
+    @rule(which=PARCEL, first=st.sampled_from(STATUSES), then=st.sampled_from(STATUSES))
+    def overtaken_while_it_waits(self, which, first, then):
+        """It is over before anybody has read that it is."""
+        with self.waiting(which, first):
+            self.scanned(which, then, 0, worked=False)
+
+    @rule(which=PARCEL, topic=st.sampled_from(["out_for_delivery", "delivered"]))
+    def refused_while_it_waits(self, which, topic):
+        with self.waiting(which, topic):
+            self.chose(topic, wanted=False)
+
+    @rule(which=PARCEL, status=st.sampled_from(STATUSES), hours=st.sampled_from([12, 30, 75]))
+    def too_old_when_its_turn_comes(self, which, status, hours):
+        with self.waiting(which, status):
+            self.clock.shift(dt.timedelta(hours=hours))
 
     @rule(which=PARCEL)
     def told_again(self, which):
@@ -133,6 +188,18 @@ class Shop(RuleBasedStateMachine):
             name, letter = letters[number % len(letters)]
             reports.settle(Report(fate, reference=letter.reference), name)
 
+    @rule(which=PARCEL, status=st.sampled_from(["out_for_delivery", "delivered", "returned"]))
+    def said_to_have_failed_after_it_arrived(self, which, status):
+        for channel in self.post.values():
+            channel.always, channel.answers = None, []
+        self.scanned(which, status, 0, worked=True)
+        for row in Delivery.objects.filter(state__in=["sent", "delivered"]).order_by("-id")[:2]:
+            self.arrived.add(row.reference)
+            for fate in (Fate.DELIVERED, Fate.FAILED):
+                reports.settle(Report(fate, reference=row.reference), row.channel)
+        self.clock.shift(dt.timedelta(minutes=1))
+        dispatch.send_due()
+
     @rule(minutes=st.sampled_from([1, 1, 4, 11, 60, 400]), worked=st.booleans())
     def time_passed(self, minutes, worked):
         """Without `worked` the outbox is behind, and only the job of the minute runs."""
@@ -143,7 +210,7 @@ class Shop(RuleBasedStateMachine):
         dispatch.ask_unknown()
 
     @invariant()
-    def nobody_is_told_twice_nor_what_is_not_true(self):
+    def nobody_is_told_twice_nor_what_must_not_be_told(self):
         if not hasattr(self, "post"):
             return
         told = Counter()
@@ -151,13 +218,13 @@ class Shop(RuleBasedStateMachine):
             for letter in channel.letters:
                 row = Delivery.objects.select_related("notice").get(reference=letter.reference)
                 # One that was reported as failed has told nobody: another channel may.
-                if row.state != Delivery.State.FAILED:
+                if row.state != Delivery.State.FAILED or letter.reference in self.arrived:
                     notice = row.notice
                     key = notice.milestone, notice.subject, notice.recipient
                     told[(*key, notice.round) if notice.milestone in planning._ROUNDS else key] += 1
                     assert row.channel == name
         assert not [key for key, count in told.items() if count > 1]
-        assert self.untrue == []
+        assert self.wrong == []
 
     def settle(self):
         """Let all come to its end: channels are well, and days pass."""

@@ -3,9 +3,10 @@ import datetime as dt
 import pytest
 
 from frozenshop.kernel import clock
+from frozenshop.kernel.models import OutboxMessage
 from notifications import breaker, claiming, dispatch, planning, reports, review
 from notifications.channels.base import ChannelError, Fate, Report
-from notifications.models import ChannelState, Delivery, MessageTemplate, Notice, OfficialFollower, Unionid
+from notifications.models import Addressee, ChannelState, Delivery, MessageTemplate, Notice, OfficialFollower, Unionid
 from notifications.tests.world import HOUR, MINUTE, bought, fate, later, notices, parcel, tell
 from orders import access
 from orders.models import Alert
@@ -161,6 +162,17 @@ def test_a_person_is_told_so_much_a_day_but_always_of_what_thaws(post, frozen):
     assert post.titles(WECHAT)[-1] == "locker_waiting"
 
 
+def test_a_shop_may_allow_more_a_day(post, frozen, settings):
+    from orders.tests.factories import make_order
+
+    bought("busy")
+    for allowed in (2, 2, 2, 3):
+        settings.NOTICE_DAILY_CAP = allowed
+        tell(parcel(make_order("paid", buyer_openid="busy")), "out_for_delivery")
+        later(frozen, minutes=1)
+    assert len(post[WECHAT].letters) == 3
+
+
 def test_what_nobody_could_be_told_in_time_expires(post, frozen):
     post[WECHAT].always = BUSY
     out_for_delivery()
@@ -193,6 +205,16 @@ def test_it_is_not_tried_before_the_channel_said(post, frozen):
     assert post.titles(WECHAT) == ["out_for_delivery"]
 
 
+def test_who_allowed_wechat_nothing_does_not_wait_for_wechat(post, frozen):
+    breaker.failed(WECHAT, "down", probe=True)
+    ChannelState.objects.update(open_until=clock.now() + HOUR)
+    post[WECHAT].willing = lambda openids, template_ids: {("keen", "T-out_for_delivery")}
+    out_for_delivery(openid="keen")
+    out_for_delivery(openid="shy")
+    assert post.titles(SMS) == ["out_for_delivery"]
+    assert [row.channel for row in notices("out_for_delivery")] == [WECHAT, ""]
+
+
 def test_a_channel_that_is_down_delays_only_its_own(post, frozen):
     post[WECHAT].always = BUSY
     shipments = [parcel() for _ in range(7)]
@@ -220,6 +242,20 @@ def test_after_an_hour_down_all_are_told_within_ten_minutes(post, frozen):
         later(frozen, minutes=1)
     assert post.titles(WECHAT).count("out_for_delivery") == 25
     assert not Alert.objects.filter(kind="messaging", resolved_at=None).exists()
+
+
+def test_a_way_that_is_back_is_tried_though_its_notices_have_another_way_first(post, frozen):
+    breaker.failed(WECHAT, "down", probe=True)
+    ChannelState.objects.update(open_until=clock.now() + HOUR)
+    post[WECHAT].willing = lambda openids, template_ids: set()
+    post[SMS].always = BUSY
+    for _ in range(25):
+        tell(parcel(), "out_for_delivery")
+    breaker.succeeded(WECHAT)
+    post[WECHAT].always, post[SMS].always = NO_CONSENT, None
+    for _ in range(3):
+        later(frozen, minutes=1)
+    assert post.titles(SMS).count("out_for_delivery") == 25
 
 
 def test_what_thaws_takes_another_way_after_ten_minutes(post, frozen):
@@ -270,6 +306,26 @@ def test_a_letter_that_waited_too_long_in_hand_is_not_sent(post, frozen):
     assert post.told == []
     later(frozen, minutes=1)
     assert post.titles(WECHAT).count("out_for_delivery") == 1
+
+
+def test_two_processes_at_most_work_off_what_is_due(post, frozen):
+    post[WECHAT].always = BUSY
+    out_for_delivery()
+    post[WECHAT].always = None
+    frozen.shift(MINUTE)
+    with dispatch._one_of_few() as first, dispatch._one_of_few() as second:
+        assert (first, second) == (True, True)
+        assert dispatch.send_due() == 0
+    assert dispatch.send_due() == 1
+
+
+def test_what_is_left_when_the_time_is_over_goes_on_at_once(post, frozen):
+    frozen.shift(MINUTE)
+    dispatch.send_due(seconds=0)
+    assert OutboxMessage.objects.filter(topic=dispatch.TOPIC, status="pending").count() == 1
+    OutboxMessage.objects.all().delete()
+    dispatch.send_due()
+    assert not OutboxMessage.objects.filter(topic=dispatch.TOPIC).exists()
 
 
 # --- doubt ------------------------------------------------------------------------------------------------
@@ -418,8 +474,10 @@ def test_what_is_half_a_year_old_is_deleted(post, frozen):
     settled = Notice.objects.exclude(state="waiting").count()
     assert review.purge() == 0
     frozen.shift(dt.timedelta(days=181))
+    assert Addressee.objects.exists()
     assert review.purge() == settled
     assert not Delivery.objects.exists()
+    assert not Addressee.objects.exists()
 
 
 def test_a_claim_takes_few_queries(post, frozen, django_assert_max_num_queries):

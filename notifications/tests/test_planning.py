@@ -2,11 +2,12 @@ import datetime as dt
 
 import pytest
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, outbox
 from frozenshop.kernel.models import OutboxMessage
+from frozenshop.kernel.outbox import consuming
 from logistics import shipping
 from logistics.models import Shipment
-from logistics.tests.factories import STAFF, make_shipment
+from logistics.tests.factories import STAFF, event, make_shipment, report
 from notifications import dispatch, planning
 from notifications.models import Notice, OptOut, StaffContact
 from notifications.tests.world import HOUR, bought, fate, later, notices, parcel, tell, work
@@ -21,6 +22,22 @@ def test_a_milestone_is_told_once_however_often_it_is_reported(post):
         tell(shipment, "out_for_delivery")
         planning.shipment_changed(shipment.pk)
     assert post.titles("wechat_subscribe").count("out_for_delivery") == 1
+
+
+def test_parcels_that_wait_in_line_are_planned_and_told_together(
+    post, settings, monkeypatch, django_assert_max_num_queries
+):
+    settings.NOTIFY_THREADS = 4
+    monkeypatch.setattr(consuming, "BEGUN", 0)
+    shipments = [parcel(bought(f"buyer-{n}")) for n in range(4)]
+    for shipment in shipments:
+        report(shipment, event("out_for_delivery", clock.now()))
+    rows = OutboxMessage.objects.filter(topic="notifications.shipment_changed", status="pending")
+    rows.update(status="sent")
+    with django_assert_max_num_queries(45):
+        outbox.deliver(OutboxMessage.objects.filter(status="sent").order_by("id").first().pk)
+    assert {letter.address for letter in post["wechat_subscribe"].letters} == {f"buyer-{n}" for n in range(4)}
+    assert not OutboxMessage.objects.filter(status="sent").exists()
 
 
 def test_two_orders_of_one_buyer_in_one_box_are_told_of_together(post):
@@ -229,6 +246,28 @@ def test_frozen_goods_in_a_locker_are_reminded_of_twice_even_at_night(post, froz
     for _ in range(8):
         later(frozen, hours=1)
     assert post.titles("wechat_subscribe").count("locker_reminder") == 2
+
+
+def test_reminders_come_for_a_second_stay_in_a_locker(post, frozen):
+    shipment = tell(parcel(), "awaiting_pickup")
+    frozen.shift(HOUR)
+    tell(shipment, "out_for_delivery")
+    frozen.shift(HOUR)
+    tell(shipment, "awaiting_pickup")
+    for _ in range(8):
+        later(frozen, hours=1)
+    assert post.titles("wechat_subscribe").count("locker_reminder") == 2
+
+
+def test_a_delay_overtaken_before_anybody_knew_is_told_when_it_comes_back(post, frozen):
+    frozen.move_to("2026-11-22T22:30:00+08:00")
+    shipment = tell(parcel(), "in_transit")
+    for since in (shipment.shipped_at, None, shipment.shipped_at):
+        Shipment.objects.filter(pk=shipment.pk).update(delayed_since=since)
+        planning.shipment_changed(shipment.pk)
+    frozen.move_to("2026-11-23T08:00:00+08:00")
+    later(frozen)
+    assert post.titles("wechat_subscribe").count("delayed") == 1
 
 
 def test_what_was_taken_out_is_not_reminded_of(post, frozen):

@@ -45,6 +45,11 @@ def test_of_a_refusal_a_short_scrubbed_head_is_kept(receiver):
     assert len(said) <= posting.SAID
 
 
+def test_of_a_refusal_nothing_is_kept_that_no_page_can_show(receiver):
+    receiver.answers, receiver.body = [500], b"a\0b\x1b[31m\r\n\xe2\x80\xaec\xff"
+    assert post(receiver.url, HEADERS, b"{}").said == "HTTP 500 a b [31m c\ufffd"
+
+
 def test_nothing_is_kept_of_an_answer_that_took_it(receiver):
     receiver.body = b"secret"
     assert post(receiver.url, HEADERS, b"{}") == posting.Answer(200)
@@ -104,3 +109,20 @@ def test_proxies_of_the_environment_are_not_used(receiver, monkeypatch):
 def test_retry_after_is_read_as_seconds_or_a_date(receiver, frozen, text, wait):
     receiver.answers, receiver.headers = [503], {"Retry-After": text}
     assert post(receiver.url, HEADERS, b"{}").retry_after == wait
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2027 00:00:00 +9999999999999",
+        "-1",
+        "1e9",
+        "²",
+        "٣",
+        "",
+    ],
+)
+def test_a_strange_retry_after_hides_no_410(receiver, said):
+    receiver.answers, receiver.headers = [410], {"Retry-After": said.encode().decode("latin-1")}
+    assert post(receiver.url, HEADERS, b"{}").status == 410

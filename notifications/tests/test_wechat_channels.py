@@ -294,3 +294,9 @@ def test_a_unionid_that_changed_replaces_the_former():
 def test_an_error_of_the_wire_says_whether_it_was_sent():
     assert http.ServiceError("x", "y", transient=True).sent
     assert wire.TIMEOUT == 5.0
+
+
+def test_a_list_of_followers_that_never_ends_is_left(monkeypatch):
+    page = {"data": {"openid": ["a", "b"]}, "next_openid": "b"}
+    monkeypatch.setattr(official.client, "authorised_get", lambda *args, **more: page)
+    assert set(official.unknown_followers()) == {"a", "b"}

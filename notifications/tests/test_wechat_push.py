@@ -10,10 +10,12 @@ from django.db import connections
 
 from frozenshop.kernel import outbox
 from frozenshop.kernel.models import Nonce, OutboxMessage
+from notifications import checks
 from notifications.models import Consent, OfficialFollower, WechatEvent
 from notifications.tests.wechat_sim import SIGNED, Sim, sim
 from notifications.wechat import consents, events, push_crypto, tasks
 from notifications.wechat.push_crypto import Forged, Unreadable
+from sandbox.wechat_push import encrypt
 
 __all__ = ["sim"]
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -62,9 +64,12 @@ def test_the_vectors_of_the_signature(vector):
 
 def test_the_vector_of_the_encryption():
     assert push_crypto.decrypt(AES["Encrypt"], AES["encoding_aes_key"]) == (AES["plaintext"], AES["appid"])
-    sealed = push_crypto.encrypt(AES["plaintext"], AES["encoding_aes_key"], AES["appid"], AES["random16"].encode())
+    assert push_crypto.sign(AES["token"], AES["timestamp"], AES["nonce"], AES["Encrypt"]) == AES["msg_signature"]
+
+
+def test_the_sandbox_encrypts_as_the_vector_does():
+    sealed = encrypt(AES["plaintext"], AES["encoding_aes_key"], AES["appid"], AES["random16"].encode())
     assert sealed == AES["Encrypt"]
-    assert push_crypto.sign(AES["token"], AES["timestamp"], AES["nonce"], sealed) == AES["msg_signature"]
 
 
 def test_the_captured_push_of_the_safe_mode_is_taken():
@@ -95,6 +100,51 @@ def test_a_forged_push_leaves_nothing(changed):
         events.receive(query() | changed, json.dumps(EVENTS["change"]).encode())
     assert not WechatEvent.objects.exists()
     assert not Nonce.objects.exists()
+
+
+@pytest.mark.parametrize(("mode", "taken"), [("plain", True), ("compatible", True), ("safe", False)])
+def test_only_the_safe_mode_refuses_what_is_not_encrypted(settings, mode, taken):
+    settings.WECHAT_PUSH_MODE = mode
+    if taken:
+        assert plain(EVENTS["change"])
+    else:
+        with pytest.raises(Forged, match="安全模式"):
+            plain(EVENTS["change"])
+    assert WechatEvent.objects.exists() == taken
+
+
+@pytest.mark.parametrize("dropped", ["msg_signature", "signature"])
+def test_the_safe_mode_needs_the_signature_of_what_is_encrypted(settings, dropped):
+    settings.WECHAT_PUSH_MODE = "safe"
+    asked, body = dict(parse_qsl(AES["url_query"])), json.dumps(AES["body"]).encode()
+    asked["signature"] = push_crypto.sign(AES["token"], AES["timestamp"], AES["nonce"])
+    del asked[dropped]
+    if dropped == "msg_signature":
+        with pytest.raises(Forged, match="安全模式"):
+            events.receive(asked, body)
+    else:
+        assert events.receive(asked, body)
+
+
+def test_the_safe_mode_without_a_key_takes_nothing(settings):
+    settings.WECHAT_PUSH_MODE, settings.WECHAT_PUSH_AES_KEY = "safe", ""
+    for query_, body in ((query(), EVENTS["change"]), (dict(parse_qsl(AES["url_query"])), AES["body"])):
+        with pytest.raises(Forged):
+            events.receive(query_, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "found"),
+    [
+        ("safe", "key", set()),
+        ("safe", "", {"wechat.E007"}),
+        ("compatible", "", set()),
+        ("secure", "key", {"wechat.E008"}),
+    ],
+)
+def test_the_check_of_the_pushs_mode(settings, mode, key, found):
+    settings.WECHAT_PUSH_MODE, settings.WECHAT_PUSH_AES_KEY = mode, key and AES["encoding_aes_key"]
+    assert {one.id for one in checks.check_wechat_push(None)} == found
 
 
 @pytest.mark.parametrize("seconds", [-301, 301])
@@ -132,7 +182,8 @@ def test_a_signature_is_good_for_one_message_only():
 @pytest.mark.parametrize(
     "text",
     [
-        "", "[]", "1", "{", "<xml>", "<xml/>", "<x><MsgType>event</MsgType></x>", "{}", "[" * 200,
+        "", "[]", "1", "{", r'{"MsgType":"event","Event":"\ud800"}', "<xml>",
+        "<xml/>", "<x><MsgType>event</MsgType></x>", "{}", "[" * 200,
         '<!DOCTYPE x [<!ENTITY a "b">]><xml><MsgType>event</MsgType><Event>&a;</Event></xml>',
         "<xml>" + "<a>" * 200 + "</a>" * 200 + "</xml>",
     ],
@@ -186,6 +237,33 @@ def test_what_was_allowed_after_the_switch_stays(time_machine):
     plain(EVENTS["change"])  # happened 100 s after the start, told late
     work()
     assert balance() == 1
+
+
+@pytest.mark.parametrize("name", ["popup_single", "change", "sent"])
+@pytest.mark.parametrize("openid", ["o" * 65, "o" * 5000])
+def test_an_event_of_whom_can_be_nobody_is_ignored_with_the_reason(name, openid):
+    event = plain(EVENTS[name] | {"FromUserName": openid})
+    work()
+    event.refresh_from_db()
+    assert event.handled_at is not None
+    assert "FromUserName" in event.detail
+    assert not Consent.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["subscribe", "unsubscribe"])
+def test_nothing_is_asked_about_a_follower_who_can_be_nobody(name):
+    plain({"MsgType": "event", "Event": name, "FromUserName": "o" * 65, "CreateTime": 1})
+    work()
+    assert not OutboxMessage.objects.filter(topic="notifications.learn_follower").exists()
+
+
+def test_an_event_with_too_long_numbers_breaks_nothing(time_machine):
+    long = {"MsgID": "9" * 300, "TemplateId": "T" * 300, "ErrorCode": "1" * 300, "ErrorStatus": "x" * 900}
+    event = plain(EVENTS["sent"] | {"List": long})
+    time_machine.shift(180)
+    work()
+    event.refresh_from_db()
+    assert event.handled_at is not None
 
 
 def test_an_unknown_event_is_kept_and_ignored():

@@ -3,6 +3,8 @@ from django.core.cache import cache
 
 from frozenshop.kernel import outbox
 from frozenshop.kernel.models import OutboxMessage
+from frozenshop.kernel.tests import stores
+from notifications import previews
 from notifications.models import MessageTemplate, Milestone
 from notifications.tests.wechat_sim import SIGNED, Sim, sim, template
 from notifications.wechat import tasks, templates  # noqa: F401 - registers the consumers
@@ -41,11 +43,22 @@ def test_a_preview_shows_what_the_buyer_would_see():
         ({"character_string1": "订单{order_no}"}, "不能有汉字"),
         ({"thing9": "x"}, "模板里没有字段 thing9"),
         ({"quantity1": "x"}, "不是微信的字段名"),
+        ({"thing2": "{订单号}"}, "“{订单号}”里的变量写法不对"),
+        ({"thing2": "{lines}" + "请尽快放入冰箱冷冻保存" * 2}, "thing2：固定文字有 22 个字，总会被截断。最多 20 个字"),
     ],
 )
 def test_a_mapping_that_breaks_a_rule_is_named_with_the_way_out(fields, told):
     problems = preview(make(fields=make().fields | fields), listed=LISTED).problems
     assert any(told in problem for problem in problems), problems
+
+
+def test_words_that_make_a_text_long_are_cut_and_no_fault_of_the_mapping():
+    assert not preview(make(fields=make().fields | {"thing2": "{lines}{lines}{lines}，请查收"}), listed=LISTED).problems
+
+
+def test_a_template_without_a_number_is_told_to_have_one(sim):
+    problems = previews.look(make(template_id="")).problems
+    assert problems[0] == "模板编号没有填写：照微信后台的填"
 
 
 def test_a_missing_field_is_named():
@@ -157,3 +170,19 @@ def test_only_the_local_demo_takes_templates_over_by_itself(sim: Sim, settings, 
     outbox.enqueue("notifications.check_templates")
     outbox.deliver(OutboxMessage.objects.get().pk)
     assert MessageTemplate.objects.exists() is demo
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": "x"}])
+def test_an_answer_without_a_list_stops_no_template(sim: Sim, monkeypatch, answer):
+    template()
+    monkeypatch.setattr(templates.client, "authorised_get", lambda *args, **kwargs: answer)
+    assert templates.check_all() == 0
+
+
+@pytest.mark.django_db
+def test_templates_are_compared_while_the_cache_is_away(sim: Sim, monkeypatch):
+    stores.take_cache_away(monkeypatch)
+    one = template()
+    assert previews.look(one).problems == ()
+    assert templates.check_all() == 0

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from frozenshop.kernel.tests import stores
 from notifications.tests.wechat_sim import Sim, sim
 from notifications.wechat import accounts, client, tokens
 
@@ -84,13 +85,22 @@ def test_the_two_accounts_have_a_token_each(sim: Sim):
 
 
 def test_while_the_cache_is_away_each_process_keeps_its_own_token(sim: Sim, monkeypatch):
-    def away(*args, **kwargs):
-        raise ConnectionError("cache")
-
-    for name in ("get_many", "set", "add", "delete"):
-        monkeypatch.setattr(tokens.cache, name, away)
+    stores.take_cache_away(monkeypatch)
     assert tokens.access_token() == tokens.access_token()
     assert asked(sim) == 1
+
+
+@pytest.mark.parametrize("seconds", [1, 299, 300])
+def test_a_token_that_wechat_renews_late_is_not_asked_for_by_every_call(sim: Sim, monkeypatch, seconds):
+    fetched = []
+
+    def post(path, body, **_):
+        fetched.append(path)
+        return {"access_token": "T", "expires_in": seconds}
+
+    monkeypatch.setattr(tokens.wire, "post", post)
+    assert {tokens.access_token() for _ in range(10)} == {"T"}
+    assert len(fetched) == 1
 
 
 def test_no_secret_stands_in_the_account():

@@ -4,7 +4,8 @@ from frozenshop.kernel.scrubbing import scrub
 from logistics.models import Shipment
 from notifications import situation, words
 from notifications.models import Milestone, Notice
-from notifications.tests.world import bought, parcel, tell
+from notifications.tests.world import bought, notices, parcel, tell
+from orders.tests.factories import line
 
 
 @pytest.fixture
@@ -40,7 +41,24 @@ def test_no_word_shows_a_person(said):
 
 def test_words_are_put_into_texts():
     assert words.fill("{shop}：{order_no}{nonsense}", {"shop": "小店", "order_no": "A1"}) == "小店：A1"
-    assert words.unknown_in("{shop}{phone}{Order}") == ["phone"]
+    assert words.wrong_in(["{shop}：{order_no}", ""]) == []
+
+
+def test_a_word_that_does_not_exist_is_named_with_those_that_do():
+    [wrong] = words.wrong_in(["{shop}{phone}"])
+    assert wrong.startswith("没有变量 {phone}：可用的是 {order_no}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{订单号}", "{Order_no}", "{order_no", "order_no}", "{{order_no}}", "{ order_no }"),
+        *("${order_no}", "｛order_no｝", "{0}", "{lines!r}"),
+    ],
+)
+def test_a_misspelt_word_is_refused_lest_buyers_read_braces(text):
+    [wrong] = words.wrong_in([f"您的{text}"])
+    assert wrong.startswith(f"“您的{text}”里的变量写法不对")
 
 
 @pytest.mark.parametrize("milestone", [m for m in Milestone.values if m in words.HINTS])
@@ -54,3 +72,32 @@ def test_an_order_without_a_consignee_has_no_name(post):
     notice = Notice.objects.get(milestone="exception")
     order.__class__.objects.update(consignee_sealed="")
     assert words.of(notice, situation.load([notice])[notice.pk])["name"] == ""
+
+
+def test_a_reason_that_nobody_named_is_said_to_be_unknown(post):
+    tell(parcel(bought()), "exception")
+    notice = Notice.objects.get(milestone="exception")
+    said = words.of(notice, situation.load([notice])[notice.pk])
+    assert words.fill("派送遇到问题：{reason}", said) == "派送遇到问题：原因不明"
+
+
+def test_a_text_with_the_shops_number_warns_while_there_is_none(settings):
+    settings.SHOP_PHONE = ""
+    assert "SHOP_PHONE" in words.unset_in(["{order_no}", "请拨 {shop_phone}"])[0]
+    assert not words.unset_in(["{order_no}"])
+    settings.SHOP_PHONE = "4000000000"
+    assert not words.unset_in(["{shop_phone}"])
+
+
+def test_a_parcel_of_several_is_named_instead_of_all_the_goods(post):
+    order = bought(lines=[line(sku="A"), line(sku="B")])
+    first = parcel(order, waybill_no="SF1000000001111", lines={"A": 1})
+    second = parcel(order, waybill_no="SF1000000002222")
+    for shipment in (first, second):
+        tell(shipment, "out_for_delivery")
+    sent = notices("out_for_delivery", audience="buyer")
+    told = [words.of(one, situation.load([one])[one.pk])["lines"] for one in sent]
+    assert told == ["尾号1111的包裹（共2个）", "尾号2222的包裹（共2个）"]
+    assert len(told[0]) <= 20
+    Shipment.objects.filter(pk=second.pk).update(voided_at=second.shipped_at)
+    assert words.of(sent[0], situation.load(sent)[sent[0].pk])["lines"] == order.lines_summary

@@ -6,6 +6,6 @@
 At least once, in any order: the id of a message is the same at each attempt.
 """
 
-from notifications.webhooks.publishing import publish
+from notifications.webhooks.publishing import Told, publish, publish_all
 
-__all__ = ["publish"]
+__all__ = ["Told", "publish", "publish_all"]

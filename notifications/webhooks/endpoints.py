@@ -96,8 +96,8 @@ def switch_on(endpoint: WebhookEndpoint) -> None:
 
 def tell(endpoint: WebhookEndpoint, trouble: str) -> None:
     """Open the endpoint's alert, saying what a person must mend."""
-    name = endpoint.description or f"{endpoint.pk} 号"
-    alerting.open_alert(AlertKind.MESSAGING, subject=_subject(endpoint), detail=f"Webhook 地址 {name}：{trouble}")
+    detail = f"Webhook 地址 {endpoint.name}：{trouble}"
+    alerting.open_alert(AlertKind.MESSAGING, subject=_subject(endpoint), detail=detail)
 
 
 def calm(endpoint: WebhookEndpoint) -> None:

@@ -13,5 +13,4 @@ def failing() -> Iterator[Finding]:
     long_ago = clock.now() - TOLD_AFTER
     for endpoint in WebhookEndpoint.objects.filter(enabled=True, failing_since__lte=long_ago).order_by("pk"):
         assert endpoint.failing_since is not None
-        name = endpoint.description or f"{endpoint.pk} 号"
-        yield Finding("webhook", f"Webhook 地址 {name} 自 {clock.short(endpoint.failing_since)} 起连续失败")
+        yield Finding("webhook", f"Webhook 地址 {endpoint.name} 自 {clock.short(endpoint.failing_since)} 起连续失败")

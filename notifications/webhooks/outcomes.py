@@ -4,16 +4,20 @@ The breaker of an endpoint opens after some failures in a row; then one message 
 """
 
 import datetime as dt
+from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from frozenshop.kernel import clock, metrics, outbox
+from logistics.masking import Mask
+from notifications import exchanges
 from notifications.models import Channel, WebhookEndpoint, WebhookMessage
 from notifications.webhooks import endpoints, retrying
-from notifications.webhooks.posting import Answer
+from notifications.webhooks.posting import SAID, Answer
 from notifications.webhooks.publishing import TOPIC
+from orders.models import Order
 
 State = WebhookMessage.State
 THRESHOLD = 5
@@ -31,7 +35,9 @@ OFF_AFTER = dt.timedelta(days=5)
 
 def settle(message: WebhookMessage, answer: Answer) -> None:
     """Record the answer to a claimed message, in one transaction."""
+    answer = replace(answer, said=_masked(answer.said, message)[:SAID])
     with transaction.atomic():
+        transaction.on_commit(lambda: exchanges.log_webhook(message, answer), robust=True)
         if answer.taken:
             _taken(message, answer)
         else:
@@ -41,6 +47,13 @@ def settle(message: WebhookMessage, answer: Answer) -> None:
 def pause(failures: int) -> dt.timedelta:
     """Return how long the breaker stays open after so many failures in a row."""
     return min(FIRST_PAUSE * (1 << min(max(failures - THRESHOLD, 0), 10)), LONGEST_PAUSE)
+
+
+def _masked(said: str, message: WebhookMessage) -> str:
+    """Mask the people of the message's orders: the shop's own system knows them, and may name them in an error."""
+    data = message.body.get("data", {})
+    numbers = data.get("order_nos") or [data.get("order_no")]
+    return Mask(Order.objects.filter(order_no__in=[number for number in numbers if number]))(said) if said else ""
 
 
 def _taken(message: WebhookMessage, answer: Answer) -> None:

@@ -70,13 +70,13 @@ class _Connection(http.client.HTTPConnection):
 
 def post(url: str, headers: Mapping[str, str], body: bytes, *, timeout: float = TIMEOUT_SECONDS) -> Answer:
     """Send once, and return what came of it; never raises. `timeout` in seconds bounds the whole attempt."""
-    started = time.monotonic()
-    answer = _attempt(url, headers, body, started + timeout)
-    seconds = time.monotonic() - started
-    outcome = "ok" if answer.taken else str(answer.status or "unreachable")
-    metrics.observe_call("webhook", outcome, seconds)
+    with metrics.service_call("webhook") as call:
+        answer = _attempt(url, headers, body, time.monotonic() + timeout)
+        call.outcome = "ok" if answer.taken else str(answer.status or "unreachable")
+    metrics.observe_channel("webhook", "taken" if answer.taken else "refused")
     log = logger.debug if answer.taken else logger.warning
-    log("http.call", service="webhook", message=headers.get("webhook-id"), outcome=outcome, ms=round(seconds * 1000))
+    milliseconds = round(call.seconds * 1000)
+    log("http.call", service="webhook", message=headers.get("webhook-id"), outcome=call.outcome, ms=milliseconds)
     return answer
 
 
@@ -105,7 +105,8 @@ def _exchange(connection: _Connection, headers: Mapping[str, str], body: bytes) 
         if 200 <= response.status < 300:
             return Answer(response.status)
         head = response.read(HEAD_BYTES)
-        text = " ".join(head.decode("utf-8", "replace").split())
+        printable = (letter if letter.isprintable() else " " for letter in head.decode("utf-8", "replace"))
+        text = " ".join("".join(printable).split())
         said = scrub(f"HTTP {response.status} {text}".strip())[:SAID]
         return Answer(response.status, said, _retry_after(response.headers.get("Retry-After", "")))
 
@@ -130,7 +131,7 @@ def _retry_after(text: str) -> dt.timedelta | None:
         return dt.timedelta(seconds=min(int(text[:9]), int(LONGEST_PAUSE.total_seconds())))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     wait = until.replace(tzinfo=until.tzinfo or dt.UTC) - clock.now()
     return min(max(wait, dt.timedelta(0)), LONGEST_PAUSE)

@@ -15,7 +15,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from frozenshop.kernel import audit, clock, leases, outbox
+from frozenshop.kernel import audit, clock, leases, outbox, purging, request_id
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.crypto import SealBroken
 from notifications.models import WebhookEndpoint, WebhookMessage
@@ -33,7 +33,6 @@ RUN_SECONDS = 40.0
 LAST_ANSWERS_SECONDS = posting.TIMEOUT_SECONDS + 5
 LOOK_SECONDS = 0.25
 KEPT = dt.timedelta(days=90)
-BATCH = 500
 State = WebhookMessage.State
 
 
@@ -48,7 +47,10 @@ class _Claimed:
         body = serialise(self.message.body)
         at = int(clock.now().timestamp())
         signed = signing.headers(self.message.message_id, at, body, self.secrets)
-        return posting.post(self.message.endpoint.url, {"Content-Type": "application/json", **signed}, body)
+        origin = {"X-Request-Id": self.message.request_id} if self.message.request_id else {}
+        headers = {"Content-Type": "application/json", **origin, **signed}
+        with request_id.carrying(self.message.request_id):
+            return posting.post(self.message.endpoint.url, headers, body)
 
 
 _Flying = dict[Future[Answer], _Claimed]
@@ -75,12 +77,9 @@ def send_due(seconds: float = RUN_SECONDS) -> int:
 
 
 def purge() -> int:
-    """Delete messages older than ninety days, in short transactions; return how many."""
-    old = WebhookMessage.objects.filter(created_at__lt=clock.now() - KEPT).order_by("created_at", "id")
-    total = 0
-    while ids := list(old.values_list("pk", flat=True)[:BATCH]):
-        total += WebhookMessage.objects.filter(pk__in=ids).delete()[0]
-    return total
+    """Delete messages older than ninety days; return how many."""
+    old = WebhookMessage.objects.filter(created_at__lt=clock.now() - KEPT)
+    return purging.delete(old.order_by("created_at", "id"))
 
 
 def replay(messages: QuerySet[WebhookMessage], actor: Actor) -> int:

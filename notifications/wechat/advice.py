@@ -13,26 +13,14 @@ M, S = Milestone, ShipmentStatus
 
 ASKED_AT_ONCE = 3
 """Older WeChat clients show no more in one dialog."""
+_UNSENT = (M.SHIPPED, M.OUT_FOR_DELIVERY, M.EXCEPTION, M.LOCKER_WAITING, M.DELAYED, M.DELIVERED)
+_UNDER_WAY = (M.OUT_FOR_DELIVERY, M.LOCKER_WAITING, M.EXCEPTION, M.LOCKER_REMINDER, M.DELAYED, M.DELIVERED)
 AHEAD: Mapping[str, tuple[Milestone, ...]] = MappingProxyType(
     {
-        OrderStatus.PLACED: (M.SHIPPED, M.OUT_FOR_DELIVERY, M.EXCEPTION, M.LOCKER_WAITING, M.DELAYED, M.DELIVERED),
-        OrderStatus.PAID: (M.SHIPPED, M.OUT_FOR_DELIVERY, M.EXCEPTION, M.LOCKER_WAITING, M.DELAYED, M.DELIVERED),
-        OrderStatus.SHIPPED: (
-            M.OUT_FOR_DELIVERY,
-            M.LOCKER_WAITING,
-            M.EXCEPTION,
-            M.LOCKER_REMINDER,
-            M.DELAYED,
-            M.DELIVERED,
-        ),
-        OrderStatus.IN_TRANSIT: (
-            M.OUT_FOR_DELIVERY,
-            M.LOCKER_WAITING,
-            M.EXCEPTION,
-            M.LOCKER_REMINDER,
-            M.DELAYED,
-            M.DELIVERED,
-        ),
+        OrderStatus.PLACED: _UNSENT,
+        OrderStatus.PAID: _UNSENT,
+        OrderStatus.SHIPPED: _UNDER_WAY,
+        OrderStatus.IN_TRANSIT: _UNDER_WAY,
         OrderStatus.DELIVERED: (M.LOCKER_REMINDER, M.REFUNDED),
         OrderStatus.CANCELLED: (M.REFUNDED,),
         OrderStatus.RETURNED: (M.REFUNDED,),

@@ -6,10 +6,10 @@ dialog is told twice, by the mini-program and by WeChat's event: the two are pai
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 from frozenshop.kernel import clock
 from notifications.models import Consent, ConsentEntry
@@ -35,6 +35,12 @@ def balances(openid: str, template_ids: Iterable[str]) -> dict[str, int]:
     wanted = list(template_ids)
     found = Consent.objects.filter(openid=openid, template_id__in=wanted)
     return dict.fromkeys(wanted, 0) | dict(found.values_list("template_id", "balance"))
+
+
+def willing(openids: Iterable[str], template_ids: Iterable[str]) -> set[tuple[str, str]]:
+    """Return who allows at least one message of which template, as far as is known."""
+    found = Consent.objects.filter(openid__in=openids, template_id__in=template_ids, balance__gt=0)
+    return set(found.values_list("openid", "template_id"))
 
 
 def grant(openid: str, results: Mapping[str, str], grant_id: str) -> None:
@@ -76,6 +82,32 @@ def consumed(openid: str, template_id: str, reference: str) -> None:
 
 
 @retried
+def consumed_all(messages: Collection[tuple[str, str, str]]) -> None:
+    """Do as `consumed` for many messages: (openid, template_id, reference) of each. Two of one consent go singly."""
+    keys = {_key("sent", reference): (openid, template_id) for openid, template_id, reference in messages}
+    if len(set(keys.values())) < len(messages):
+        for message in messages:
+            consumed(*message)
+        return
+    with transaction.atomic():
+        rows = Consent.objects.filter(openid__in={one for one, _ in keys.values()})
+        rows = rows.filter(template_id__in={one for _, one in keys.values()}).select_for_update().order_by("pk")
+        consents = {(row.openid, row.template_id): row for row in rows}
+        known = set(ConsentEntry.objects.filter(key__in=keys).values_list("key", flat=True))
+        fresh = [(key, consents[who]) for key, who in keys.items() if key not in known and who in consents]
+        now = clock.now()
+        ConsentEntry.objects.bulk_create(
+            ConsentEntry(consent=consent, key=key, change=-1 if consent.balance else 0, cause="sent", recorded_at=now)
+            for key, consent in fresh
+        )
+        taken = [consent.pk for _, consent in fresh if consent.balance]
+        Consent.objects.filter(pk__in=taken).update(balance=F("balance") - 1, updated_at=now)
+    for openid, template_id, reference in messages:
+        if (openid, template_id) not in consents:
+            consumed(openid, template_id, reference)
+
+
+@retried
 def withdrawn(openid: str, template_id: str, *, cause: str, key: str, as_of: dt.datetime | None = None) -> None:
     """Take away all that was allowed until `as_of` (now): what the buyer allowed afterwards stays."""
     with transaction.atomic():
@@ -98,8 +130,11 @@ def event_key(openid: str, created: str, event: str, template_id: str) -> str:
 
 
 def _locked(openid: str, template_id: str) -> Consent:
+    of_both = Consent.objects.select_for_update().filter(openid=openid, template_id=template_id)
+    if found := of_both.first():
+        return found
     Consent.objects.get_or_create(openid=openid, template_id=template_id)
-    return Consent.objects.select_for_update().get(openid=openid, template_id=template_id)
+    return of_both.get()
 
 
 def _known(key: str) -> bool:

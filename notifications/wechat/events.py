@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.module_loading import import_string
 
-from frozenshop.kernel import clock, crypto, outbox
+from frozenshop.kernel import clock, crypto, outbox, purging
 from frozenshop.kernel.models import Nonce
 from notifications.models import WechatEvent
 from notifications.wechat import push_crypto
@@ -21,8 +21,12 @@ logger = structlog.get_logger(__name__)
 
 FRESH = dt.timedelta(minutes=5)
 KEEP = dt.timedelta(days=90)
-PURGE_BATCH = 1000
 UNHANDLED = "没有需要处理的内容"
+LONGEST_OPENID = 64
+NOBODY = f"FromUserName 超过 {LONGEST_OPENID} 个字符，不是 openid，不处理"
+SAFE = "safe"
+PUSH_MODES = ("plain", "compatible", SAFE)
+"""As WeChat's console names them. What is encrypted is taken in each, what isn't is refused in the safe one alone."""
 
 EVENT_HANDLERS: Mapping[str, str] = {
     "subscribe_msg_popup_event": "notifications.wechat.told.dialog_answered",
@@ -90,17 +94,18 @@ def handle(event: WechatEvent) -> None:
     if event.handled_at is not None:
         return
     path = EVENT_HANDLERS.get(event.event)
-    detail = cast(Handler, import_string(path))(open_event(event), event) if path else UNHANDLED
+    detail = _handled(cast(Handler, import_string(path)), event) if path else UNHANDLED
     WechatEvent.objects.filter(pk=event.pk).update(handled_at=clock.now(), detail=detail[:300])
 
 
+def _handled(handler: Handler, event: WechatEvent) -> str:
+    fields = open_event(event)
+    return NOBODY if len(str(fields.get("FromUserName", ""))) > LONGEST_OPENID else handler(fields, event)
+
+
 def purge() -> int:
-    """Delete events older than 90 days, in short transactions; return how many."""
-    old = WechatEvent.objects.filter(received_at__lt=clock.now() - KEEP).order_by("received_at", "id")
-    deleted = 0
-    while ids := list(old.values_list("pk", flat=True)[:PURGE_BATCH]):
-        deleted += WechatEvent.objects.filter(pk__in=ids).delete()[0]
-    return deleted
+    """Delete events older than 90 days; return how many."""
+    return purging.delete(WechatEvent.objects.filter(received_at__lt=clock.now() - KEEP).order_by("received_at", "id"))
 
 
 def items(fields: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -138,6 +143,8 @@ def _authentic(signed: Signed, body: bytes) -> str:
         if not push_crypto.is_signed(signed.msg_signature, token, signed.timestamp, signed.nonce, sealed):
             raise Forged("签名不符：Token 不一致")
         return _opened(sealed)
+    if settings.WECHAT_PUSH_MODE == SAFE:
+        raise Forged("没有加密：WECHAT_PUSH_MODE 是 safe，公众平台要选安全模式")
     if not push_crypto.is_signed(signed.signature, token, signed.timestamp, signed.nonce):
         raise Forged("签名不符：Token 不一致")
     return text

@@ -21,7 +21,12 @@ _TIME = re.compile(rf"(?:{_DAY} ?)?{_CLOCK}", re.ASCII)
 _DATE = re.compile(rf"{_DAY}(?: ?{_CLOCK})?", re.ASCII)
 _AMOUNT = re.compile(rf"[^0-9A-Za-z{HAN}\s]?\d{{1,10}}(?:\.\d+)?元?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_EMOJI = re.compile("[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2600-\u27bf\u200b-\u200f\u20e3\ufe0e\ufe0f]")
+_EMOJI = re.compile(
+    "[\U0001f000-\U0001faff\U000e0000-\U000e007f\u231a\u231b\u23e9-\u23ff\u25b6\u25c0\u25fb-\u25fe\u2600-\u27bf"
+    "\u2b00-\u2bff\u3030\u303d\u3297\u3299\u20e3\ufe0e\ufe0f"
+    # What nobody sees: joiners, marks of direction, which turn a line around, and half of a character.
+    "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 _TO = re.compile(r"\s*(?:[–—～~至]|(?<=\d) - (?=\d)|(?<=:\d\d)-(?=\d))\s*")
 _TAIL = re.compile(r"[ 、，,]*(等\s?\d+\s?[件种样款份])$")
 _WORD = re.compile(r"[0-9A-Za-z.*×%℃°-]")

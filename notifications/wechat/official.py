@@ -78,10 +78,11 @@ def unknown_followers() -> Iterator[str]:
     last = ""
     while len(present) < MOST_FOLLOWERS:
         found = client.authorised_get("/cgi-bin/user/get", {"next_openid": last}, account=official())
-        page = [str(openid) for openid in (found.get("data") or {}).get("openid") or ()]
-        present.update(page)
+        page = {str(openid) for openid in (found.get("data") or {}).get("openid") or ()}
+        nothing_new = page <= present
+        present |= page
         last = str(found.get("next_openid") or "")
-        if not page or not last:
+        if nothing_new or not last:
             break
     known = set()
     for openid in OfficialFollower.objects.filter(following=True).values_list("openid", flat=True).iterator():

@@ -7,6 +7,8 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
+import re
 import struct
 from typing import Any
 from xml.parsers import expat
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from frozenshop.kernel import strict_json
 
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 RANDOM_BYTES, LENGTH_BYTES, BLOCK_BITS = 16, 4, 256
 
 
@@ -54,16 +57,6 @@ def decrypt(sealed: str, aes_key: str) -> tuple[str, str]:
         raise Forged("解密失败：EncodingAESKey 不一致") from error
 
 
-def encrypt(message: str, aes_key: str, appid: str, random16: bytes) -> str:
-    """Return what `decrypt` opens."""
-    key, content = base64.b64decode(aes_key + "=", validate=True), message.encode()
-    padder = PKCS7(BLOCK_BITS).padder()
-    plain = random16 + struct.pack(">I", len(content)) + content + appid.encode()
-    padded = padder.update(plain) + padder.finalize()
-    encryptor = Cipher(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
-    return base64.b64encode(encryptor.update(padded) + encryptor.finalize()).decode()
-
-
 def read(text: str) -> dict[str, Any]:
     """Return a message's fields, whether it is JSON or XML. Raises Unreadable."""
     text = text.strip().removeprefix("\ufeff").strip()
@@ -75,7 +68,17 @@ def read(text: str) -> dict[str, Any]:
         raise Unreadable("不是 JSON 也不是 XML") from error
     if not isinstance(found, dict):
         raise Unreadable("不是 JSON 对象")
+    if _HALF.search(text):
+        _check_whole(found)
     return found
+
+
+def _check_whole(found: dict[str, Any]) -> None:
+    """Refuse half a character, which no row can keep. Raises Unreadable."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Unreadable("有不完整的字符") from error
 
 
 class _Tree:

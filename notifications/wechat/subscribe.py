@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 
+from frozenshop.kernel import caching
 from notifications.wechat import client
 from notifications.wechat.errors import SAME_USER, WechatError
 
@@ -37,23 +37,11 @@ def send(openid: str, template_id: str, fields: Mapping[str, str], page: str = "
 def _turn_of(openid: str) -> Iterator[None]:
     """Raises WechatError (43108, as WeChat would) where another message to the same buyer takes long."""
     key, deadline = f"wechat:sending:{openid}", time.monotonic() + WAIT_SECONDS
-    while not _take(key):
+    while not caching.claim(key, TURN_SECONDS):
         if time.monotonic() > deadline:
             raise WechatError(SAME_USER, path=SEND)
         time.sleep(0.05)
     try:
         yield
     finally:
-        _give_back(key)
-
-
-def _take(key: str) -> bool:
-    try:
-        return bool(cache.add(key, 1, TURN_SECONDS))
-    except Exception:  # without the cache WeChat itself says 43108
-        return True
-
-
-def _give_back(key: str) -> None:
-    with suppress(Exception):  # else it ends by itself
-        cache.delete(key)
+        caching.release(key)

@@ -7,19 +7,28 @@ from frozenshop.kernel import clock, outbox
 from notifications.models import MessageTemplate, WechatEvent
 from notifications.wechat import accounts, events, official, templates, told
 
+_TOGETHER = 8
+"""How many events are taken in by one transaction where so many wait."""
 
-@outbox.consumer("notifications.wechat_event")
-def wechat_event(event_id: int) -> None:
+
+@outbox.consumer("notifications.wechat_event", transactional=False, together=_TOGETHER)
+def wechat_event(effect: outbox.Effect, event_id: int) -> None:
+    """Take in one event and those that wait in line."""
+    with effect:
+        ids = sorted({event_id, *(other["event_id"] for other in effect.others)})
+        found = WechatEvent.objects.in_bulk(ids)
+        for event in (found[pk] for pk in ids if pk in found):
+            _take_in(event)
+
+
+def _take_in(event: WechatEvent) -> None:
     """Take in one event; one about a message that is not written down yet is looked at again a little later."""
-    event = WechatEvent.objects.filter(pk=event_id).first()
-    if event is None:
-        return
     try:
         with transaction.atomic():
             events.handle(event)
     except told.NotYet:
         again = clock.now() + told.LOOK_AGAIN
-        outbox.enqueue("notifications.wechat_event", {"event_id": event_id}, due_at=again)
+        outbox.enqueue("notifications.wechat_event", {"event_id": event.pk}, due_at=again)
 
 
 @outbox.consumer("notifications.learn_follower", transactional=False, time_limit=60)

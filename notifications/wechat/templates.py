@@ -6,15 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
-from django.core.cache import cache
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import caching, clock
 from frozenshop.kernel.http import ServiceError
 from notifications import words
 from notifications.channels.base import Letter
 from notifications.models import Channel, MessageTemplate, Milestone
 from notifications.wechat import accounts, client, field_rules
-from notifications.wechat.errors import WechatError
+from notifications.wechat.errors import UNREADABLE, WechatError
 
 logger = structlog.get_logger(__name__)
 
@@ -27,7 +26,8 @@ LONGEST = {
     "lines": "手打鱼丸500g×2、雪花牛肉卷250g×1、深海野生大黄鱼1500g×3 等12件",
     "carrier": "顺丰速运冷运到家（宅配）",
 }
-MAYBE_NOTHING = frozenset({"eta", "location", "reason", "name", "shop_phone", "carrier", "waybill_no", "waybill_tail"})
+MAYBE_NOTHING = frozenset({"eta", "location", "name", "carrier", "waybill_no", "waybill_tail"})
+"""Words that have nothing to say of some notices."""
 _WORD = re.compile(r"\{([a-z_]+)\}")
 _LABELLED = re.compile(r"([^\n:：]+)[:：]\s*\{\{\s*(\w+)\.DATA\s*\}\}")
 _PAGE = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*(?:\?[A-Za-z0-9._~=&%{}-]*)?")
@@ -101,7 +101,12 @@ def preview(template: MessageTemplate, facts: Mapping[str, str] | None = None, l
         for name, value in values.items()
     )
     problems = [line.problem for line in lines if line.problem]
-    problems += _word_problems(texts) + _page_problems(template.page) + _long_problems(texts, facts, choices)
+    problems += (
+        words.wrong_in(texts.values())
+        + _cut_problems(texts)
+        + _page_problems(template.page)
+        + _long_problems(texts, facts, choices)
+    )
     problems += _differences(template, listed) if listed else []
     problems += [] if texts else ["还没有填写字段：照模板详情，为每个字段写上要显示的内容"]
     title = template.title or (listed.title if listed else "")
@@ -109,16 +114,18 @@ def preview(template: MessageTemplate, facts: Mapping[str, str] | None = None, l
     return Preview(title, lines, page, tuple(dict.fromkeys(problems)), tuple(_warnings(texts)))
 
 
-def listed(channel: str) -> dict[str, Listed]:
+def listed(channel: str, *, fresh: bool = False) -> dict[str, Listed]:
     """Return WeChat's own list by template id, at most ten minutes old. Raises WechatError, ServiceError."""
     official = channel == Channel.WECHAT_OFFICIAL
-    account = accounts.official() if official else accounts.mini_program()
+    account = _account(channel)
     key = f"wechat:{account.appid}:templates"
-    rows = cache.get(key)
+    rows = None if fresh else caching.get_many([key]).get(key)
     if rows is None:
         path = "/cgi-bin/template/get_all_private_template" if official else "/wxaapi/newtmpl/gettemplate"
-        rows = client.authorised_get(path, account=account).get("template_list" if official else "data") or []
-        cache.set(key, rows, LISTED_SECONDS)
+        rows = client.authorised_get(path, account=account).get("template_list" if official else "data")
+        if not isinstance(rows, list):  # An answer without a list doesn't say that there is no template.
+            raise WechatError(UNREADABLE, path=path)
+        caching.put(key, rows, LISTED_SECONDS)
     found = (_read(row) for row in rows if isinstance(row, dict))
     return {one.template_id: one for one in found}
 
@@ -130,12 +137,11 @@ def check_all() -> int:
     """
     for channel in CHANNELS:
         rows = list(MessageTemplate.objects.filter(channel=channel))
-        account = accounts.official() if channel == Channel.WECHAT_OFFICIAL else accounts.mini_program()
+        account = _account(channel)
         if not rows or not account.configured:
             continue
-        cache.delete(f"wechat:{account.appid}:templates")
         try:
-            known = listed(channel)
+            known = listed(channel, fresh=True)
         except (WechatError, ServiceError) as error:
             logger.warning("wechat.templates_unknown", channel=channel, error=str(error))
             continue
@@ -158,7 +164,7 @@ def adopt() -> list[MessageTemplate]:
     """
     made: list[MessageTemplate] = []
     for channel in CHANNELS:
-        account = accounts.official() if channel == Channel.WECHAT_OFFICIAL else accounts.mini_program()
+        account = _account(channel)
         known = listed(channel).values() if account.configured else []
         taken = set(MessageTemplate.objects.filter(channel=channel).values_list("milestone", flat=True))
         for milestone, title in TITLES.items():
@@ -169,6 +175,7 @@ def adopt() -> list[MessageTemplate]:
 
 
 TITLES: Mapping[Milestone, str] = {
+    Milestone.PAID: "付款|支付成功",
     Milestone.SHIPPED: "发货",
     Milestone.OUT_FOR_DELIVERY: "配送通知|派送",
     Milestone.ARRIVING: "配送通知|派送",
@@ -195,6 +202,10 @@ SUGGESTED: Mapping[str, str] = {
 }
 """By which labels the words of a field are guessed; staff put it right."""
 PAGE = "pages/order/detail?order_no={order_no}"
+
+
+def _account(channel: str) -> accounts.Account:
+    return accounts.official() if channel == Channel.WECHAT_OFFICIAL else accounts.mini_program()
 
 
 def _suggest(channel: str, milestone: Milestone, one: Listed) -> MessageTemplate:
@@ -246,13 +257,14 @@ def _differences(template: MessageTemplate, listed: Listed) -> list[str]:
     return found + ([f"模板里没有字段 {'、'.join(extra)}：请删去，或改成模板详情里的字段名"] if extra else [])
 
 
-def _word_problems(texts: Mapping[str, str]) -> list[str]:
-    unknown = sorted({word for text in texts.values() for word in words.unknown_in(str(text))})
-    return [f"没有变量 {'、'.join(f'{{{word}}}' for word in unknown)}：可用的是 {_usable()}"] if unknown else []
-
-
-def _usable() -> str:
-    return "、".join(f"{{{word}}}" for word in words.WORDS)
+def _cut_problems(texts: Mapping[str, str]) -> list[str]:
+    """What no order can make fit: the words that staff wrote themselves are too long."""
+    fixed = {name: _WORD.sub("", str(text)).strip() for name, text in texts.items()}
+    return [
+        f"{name}：固定文字有 {len(text)} 个字，总会被截断。{field_rules.RULES[kind].says}"
+        for name, text in fixed.items()
+        if (kind := field_rules.kind_of(name)) in field_rules.RULES and "…" in fitted(name, text) and "…" not in text
+    ]
 
 
 def _page_problems(page: str) -> list[str]:
@@ -274,6 +286,7 @@ def _long_problems(
 
 
 def _warnings(texts: Mapping[str, str]) -> Iterable[str]:
+    yield from words.unset_in(texts.values())
     for name, text in texts.items():
         alone = _WORD.fullmatch(str(text))
         if alone and alone[1] in MAYBE_NOTHING and field_rules.kind_of(name) not in field_rules.NOTHING:

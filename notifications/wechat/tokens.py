@@ -10,17 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
-from django.core.cache import cache
-
 from frozenshop.kernel import caching, clock
 from notifications.wechat import wire
 from notifications.wechat.accounts import Account, mini_program
 from notifications.wechat.errors import UNREADABLE, WechatError
 
-logger = structlog.get_logger(__name__)
-
 EARLY_SECONDS = 300  # WeChat renews five minutes before the end; both tokens are good meanwhile
+LEAST_SECONDS = 30  # so long a token is used at least: WeChat may renew late, and everybody would ask meanwhile
 LOCK_SECONDS = 15
 WAIT_SECONDS = 5.0
 FORCE_AGAIN_SECONDS = 600
@@ -50,7 +46,7 @@ def renewed(failed: str, account: Account | None = None) -> str:
         if cached and cached != failed:
             return cached
         token = _fetch(account)
-        if token == failed and _first(_key(account, "forced"), FORCE_AGAIN_SECONDS):
+        if token == failed and caching.claim(_key(account, "forced"), FORCE_AGAIN_SECONDS):
             token = _fetch(account, force=True)
         return token
 
@@ -76,7 +72,8 @@ def _fetch(account: Account, *, force: bool = False) -> str:
         token, seconds = str(found["access_token"]), int(found["expires_in"])
     except (KeyError, ValueError, TypeError) as error:
         raise WechatError(UNREADABLE, path="/cgi-bin/stable_token") from error
-    kept = {"token": token, "expires_at": clock.now().timestamp() + seconds}
+    used_for = max(seconds, EARLY_SECONDS + min(seconds, LEAST_SECONDS))
+    kept = {"token": token, "expires_at": clock.now().timestamp() + used_for}
     _here[_key(account, "token")] = kept
     caching.put(_key(account, "token"), kept, seconds)
     return token
@@ -91,33 +88,16 @@ def _one_refresher(account: Account) -> Iterator[None]:
             yield
         finally:
             if held:
-                _release(_key(account, "lock"))
+                caching.release(_key(account, "lock"))
 
 
 def _wait_for_lock(key: str) -> bool:
     deadline = time.monotonic() + WAIT_SECONDS
-    while not _first(key, LOCK_SECONDS):
+    while not caching.claim(key, LOCK_SECONDS):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     return True
-
-
-def _first(key: str, seconds: int) -> bool:
-    """Say whether nobody was here within so many seconds; while the cache is away, everybody is the first."""
-    try:
-        return bool(cache.add(key, 1, seconds))
-    except Exception:
-        logger.warning("wechat.cache_away", exc_info=True)
-        return True
-
-
-def _release(key: str) -> None:
-    """Let the next one in; a lock that can't be released ends by itself."""
-    try:
-        cache.delete(key)
-    except Exception:
-        logger.warning("wechat.cache_away", exc_info=True)
 
 
 def _key(account: Account, name: str) -> str:

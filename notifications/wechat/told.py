@@ -1,6 +1,7 @@
 """What WeChat's events about messages and followers mean for us; each may be told again."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 from frozenshop.kernel import clock, outbox
@@ -70,13 +71,13 @@ def _ended(item: dict[str, Any], fields: dict[str, Any], event: WechatEvent) -> 
     code, provider_id = str(item.get("ErrorCode", "")), str(item.get("MsgID", ""))
     fate = Fate.DELIVERED if code == "0" else Fate.FAILED
     said = str(item.get("ErrorStatus", ""))[:200]
-    reference = ""
-    if not provider_id or not _known(provider_id):
-        reference = _unanswered(str(fields.get("FromUserName", "")), str(item.get("TemplateId", "")), fields, event)
-        if reference and fate == Fate.DELIVERED:
-            consents.consumed(str(fields["FromUserName"]), str(item["TemplateId"])[:80], reference)
-    report = Report(fate, code="" if code == "0" else code, said=said, reference=reference, provider_id=provider_id)
-    return _settle(report, Channel.WECHAT_SUBSCRIBE, event)
+    report = Report(fate, code="" if code == "0" else code, said=said, provider_id=provider_id)
+    if provider_id and reports.settle(report, Channel.WECHAT_SUBSCRIBE):
+        return ""
+    reference = _unanswered(str(fields.get("FromUserName", "")), str(item.get("TemplateId", "")), fields, event)
+    if reference and fate == Fate.DELIVERED:
+        consents.consumed(str(fields["FromUserName"]), str(item["TemplateId"])[:80], reference)
+    return _settle(replace(report, reference=reference), Channel.WECHAT_SUBSCRIBE, event)
 
 
 def _settle(report: Report, channel: str, event: WechatEvent) -> str:
@@ -90,10 +91,6 @@ def _settle(report: Report, channel: str, event: WechatEvent) -> str:
 
 class NotYet(Exception):
     """The delivery that an event is about isn't known yet."""
-
-
-def _known(provider_id: str) -> bool:
-    return Delivery.objects.filter(channel=Channel.WECHAT_SUBSCRIBE, provider_id=provider_id).exists()
 
 
 def _unanswered(openid: str, template_id: str, fields: dict[str, Any], event: WechatEvent) -> str:
