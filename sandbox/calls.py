@@ -60,6 +60,11 @@ class CallLog:
     def __init__(self, clock: Clock) -> None:
         self._clock, self._calls, self._ids = clock, deque[Call](maxlen=KEPT), itertools.count(1)
 
+    def pushed(self, service: str, path: str, request: Any, answer: tuple[int, str], *, fault: str = "") -> None:
+        """Keep a call that we made: `answer` is its status and text, of which the beginning is kept."""
+        status, text = answer
+        self.add(service, "out", "POST", path, request=request, status=status, response=text[:500], fault=fault)
+
     def add(
         self,
         service: str,

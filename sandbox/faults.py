@@ -11,6 +11,7 @@ ANSWER_FAULTS = {
     "cut": "处理后连接被切断",
     "timeout": "处理后一直不应答",
     "bad_json": "应答残缺",
+    "changed": "应答多出一个字段",
 }
 PUSH_FAULTS = {
     "duplicate": "推送重复",

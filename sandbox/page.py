@@ -28,7 +28,8 @@ POST /_sim/wechat/templates {"title","fields","official"?,"banned"?} · GET
 POST /_sim/wechat/force {"path","errcode","times"?}
 GET  /_sim/wechat/messages?openid=                                       每部手机收到的消息
 POST /_sim/wechat/payments {"openid","transaction_id"?,"mchid"?,"out_trade_no"?,"paid_fen"?,"pay_time"?,
-                           "visible_after"?} 或 {"payments":[…]} · GET /_sim/wechat/payments?transaction_id=
+                           "visible_after"?,"combine_out_trade_no"?} 或 {"payments":[…]}
+GET  /_sim/wechat/payments?transaction_id=                               报了什么、几次
 POST /_sim/wechat/payments/act {"act": "confirm"|"refund"|"complain"|"appease","transaction_id" 或 "out_trade_no"}
 PUT  /_sim/wechat/settlement {"managed"?,"days"?,"delay_seconds"?}
 PUT  /_sim/服务 {各服务的习惯，如 kdniao 的 "plans","state_as_number","old_no_trace"}

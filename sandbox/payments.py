@@ -21,7 +21,8 @@ class Payment:
     """`visible_at`: from when WeChat finds it. `uploads` counts those that changed something, `unchanged` the others.
 
     `finished`: how often shipping was ended (0, 1, and 2 after the one correction). `look_at`: when something happens
-    by itself, such as the settlement; nothing where it is over.
+    by itself, such as the settlement; nothing where it is over. `combined`: the merchant's number of the payment above
+    it, as `trade` is its own. `special`: reported as presale (1) or test (2), so often.
     """
 
     transaction_id: str
@@ -43,6 +44,10 @@ class Payment:
     confirmed_at: float = 0.0
     reminded: bool = False
     nudged: int = 0
+    combined: str = ""
+    special: int = 0
+    specials: int = 0
+    delay_to: float = 0.0
     look_at: float | None = None
     id: int = 0
 

@@ -13,11 +13,12 @@ from sandbox.sms import PhoneBook, Sms
 from sandbox.wechat_messages import Received
 from sandbox.world import World
 
-PHONES_SHOWN, MESSAGES_SHOWN, ROWS_SHOWN = 24, 12, 20
+PHONES_SHOWN, MESSAGES_SHOWN, ROWS_SHOWN = 24, 200, 20
 CHANNELS = {"subscribe": "订阅消息", "official": "公众号", "aliyun_sms": "阿里云短信", "tencent_sms": "腾讯云短信"}
 CARDS = (
     ".phones{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:1rem;align-items:start}"
-    ".phone{border:1px solid #c6d0d8;border-radius:22px;padding:14px 14px 18px;background:#eef2f5}"
+    ".phone{border:1px solid #c6d0d8;border-radius:22px;padding:14px 14px 18px;background:#eef2f5;"
+    "max-height:46rem;overflow-y:auto}"
     ".phone h3{font-size:14px;margin:0 0 10px;text-align:center;color:#47545f;word-break:break-all}"
     ".message{background:#fff;border-radius:10px;padding:8px 12px;margin-bottom:8px;font-size:13px}"
     ".message p{margin:0 0 4px}.message b{font-size:14px}.quiet{color:#6a7681;font-size:12px}"

@@ -148,16 +148,7 @@ class Pusher:
         status, text = self._send(url, message.body, message.headers, voice.patience_seconds)
         with self.world.lock:
             fault = " ".join(filter(None, ("forged" if push.forged else "", push.encoding)))
-            self.world.calls.add(
-                push.service,
-                "out",
-                "POST",
-                message.path,
-                request=message.fields,
-                status=status,
-                response=text[:500],
-                fault=fault,
-            )
+            self.world.calls.pushed(push.service, message.path, message.fields, (status, text), fault=fault)
             if not push.forged and not voice.accepted(status, text):
                 self._again(push, voice, shipments[0].speed)
 

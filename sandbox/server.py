@@ -111,6 +111,8 @@ class Application:
             self._sleep(HANG_SECONDS)
         if lost:
             raise Dropped
+        if "changed" in faults and isinstance(answer, dict):
+            answer = {**answer, "sandboxAdded": {"since": "2026-11"}}
         response = as_json(answer, given)
         response.headers.update(answered.headers)
         if "bad_json" in faults:

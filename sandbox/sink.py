@@ -48,6 +48,7 @@ def answer(world: World, asked: Asked) -> Any:
         {
             "at": isoformat(world.clock()),
             "id": headers.get("webhook-id", ""),
+            "request_id": headers.get("x-request-id", ""),
             "verified": verdict,
             "repeated": any(event["id"] == headers.get("webhook-id") for event in sink.events),
             "body": asked.body,

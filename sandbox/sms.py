@@ -192,16 +192,7 @@ class ReportPusher:
         status, text = self._send(url, body, headers, PATIENCE_SECONDS)
         with self._world.lock:
             fault = "forged" if coming.forged else ""
-            self._world.calls.add(
-                coming.sms.service,
-                "out",
-                "POST",
-                path,
-                request=content,
-                status=status,
-                response=text[:500],
-                fault=fault,
-            )
+            self._world.calls.pushed(coming.sms.service, path, content, (status, text), fault=fault)
             if not coming.forged and not voice.accepted(status, text) and coming.attempt < len(RETRY_AFTER):
                 due = self._world.clock() + RETRY_AFTER[coming.attempt]
                 again = dataclasses.replace(coming, due=due, attempt=coming.attempt + 1)

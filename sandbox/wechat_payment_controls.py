@@ -12,7 +12,10 @@ from sandbox.wechat_shipping import Shipping
 from sandbox.world import World
 
 MOST, SHOWN = 2000, 200
-FIELDS = ("transaction_id", "mchid", "out_trade_no", "openid", "paid_fen", "pay_time", "visible_after")
+FIELDS = (
+    "transaction_id", "mchid", "out_trade_no", "combine_out_trade_no", "openid", "paid_fen", "pay_time",
+    "visible_after",
+)  # fmt: skip
 NAMES = ("transaction_id", "mchid", "out_trade_no")
 
 
@@ -74,10 +77,15 @@ def _payment(world: World, asked: Mapping[str, Any]) -> Payment:
     now, manners = world.clock(), world.wechat.shipping.manners
     pay_time = number(asked, "pay_time", default=now, least=0, most=10**11)
     delay = number(asked, "visible_after", default=manners.delay_seconds, least=0, most=10**8)
+    mchid, above = (
+        text(asked, "mchid", default=world.config.wechat_mchid),
+        text(asked, "combine_out_trade_no", default=""),
+    )
     number_ = text(asked, "transaction_id", default="") or f"4200{secrets.randbelow(10**24):024}"
     return Payment(
         transaction_id=number_,
-        mchid=text(asked, "mchid", default=world.config.wechat_mchid),
+        mchid=mchid,
+        combined=f"{mchid}/{above}" if above else "",
         out_trade_no=text(asked, "out_trade_no", default="") or f"P{number_[-20:]}",
         openid=text(asked, "openid"),
         pay_time=pay_time,

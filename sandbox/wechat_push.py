@@ -126,10 +126,8 @@ class EventPusher:
         headers = {"Content-Type": "text/xml" if xml else "application/json"}
         status, text = self._send(url, body.encode(), headers, PATIENCE_SECONDS)
         with self._world.lock:
-            self._world.calls.add(
-                "wechat", "out", "POST", CALLBACK, request=fields, status=status, response=text[:500],
-                fault="forged" if event.forged else "",
-            )  # fmt: skip
+            fault = "forged" if event.forged else ""
+            self._world.calls.pushed("wechat", CALLBACK, fields, (status, text), fault=fault)
             if not event.forged and not (status == 200 and text in ("", "success")) and event.attempt + 1 < TRIES:
                 due = self._world.clock() + AGAIN_SECONDS
                 self._world.wechat.events.append(dataclasses.replace(event, due=due, attempt=event.attempt + 1))

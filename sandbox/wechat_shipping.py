@@ -2,56 +2,19 @@
 
 import base64
 import dataclasses
-import datetime as dt
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.payments import Payment, PaymentBook
-from sandbox.wechat_base import ERRORS, Platform, Refused, Routes, ok
+from sandbox.wechat_base import Platform, Refused, Routes, ok
+from sandbox.wechat_shipping_rules import EXPRESS, MOST_LETTERS, delay_of, instant_of, same, shipping_of
 
 TO_SHIP, SHIPPED, CONFIRMED, SETTLED, REFUNDED, SETTLING = 1, 2, 3, 4, 5, 6
-EXPRESS, SAME_CITY, VIRTUAL, PICK_UP = 1, 2, 3, 4
-UNIFIED, SPLIT = 1, 2
-MOST_PARCELS, MOST_LETTERS, MOST_BYTES = 15, 120, 128
+MOST_ORDERS = 50
 PAGE = 100
 DAY = 86_400.0
 REMINDED_AFTER = 2 * DAY
 OTHERS_DAYS = 2.0
-MASKED = re.compile(r"(?:\+\d{1,3}-)?\d{0,4}-?\*{2,}\d{4}")
-ERRORS.update(
-    {
-        10060001: "支付单不存在",
-        10060002: "支付单已完成发货，无法继续发货",
-        10060003: "支付单已使用重新发货机会",
-        10060004: "支付单处于不可发货的状态",
-        10060005: "物流类型有误",
-        10060006: "非快递发货时不允许分拆发货",
-        10060007: "分拆发货模式下必须填写 is_all_delivered 字段",
-        10060008: "商品描述 item_desc 字段不能为空",
-        10060009: "商品描述 item_desc 字段太长",
-        10060011: "last_index不合法",
-        10060014: "参数错误",
-        10060023: "发货信息未更新",
-        10060024: "物流信息列表太长",
-        10060025: "物流公司编码太长",
-        10060026: "物流单号太长",
-        10060028: "支付单不是已发货状态",
-        10060029: "签收时间非法",
-        10060030: "支付单已使用提醒收货机会",
-        10060031: "该笔支付单不属于 openid 所指定的用户",
-        10060032: "只有物流快递发货时允许提醒用户确认收货",
-        268485194: "订单单号类型非法",
-        268485195: "微信支付单号形式下 transaction_id 字段不能为空",
-        268485196: "商户侧单号形式下 mchid 字段不能为空",
-        268485197: "商户侧单号形式下 out_trade_no 字段不能为空",
-        268485216: "上传时间非法，请按照 RFC 3339 格式填写",
-        268485224: "发货模式非法",
-        268485226: "物流单号不能为空",
-        268485227: "物流公司编码不能为空",
-        268485228: "统一发货模式下，物流信息列表长度必须为 1",
-    }
-)
 
 
 @dataclasses.dataclass
@@ -77,6 +40,8 @@ class Shipping:
         base = "/wxa/sec/order/"
         return {
             f"{base}upload_shipping_info": ("POST", self._upload),
+            f"{base}upload_combined_shipping_info": ("POST", self._upload_combined),
+            f"{base}opspecialorder": ("POST", self._special),
             f"{base}get_order": ("POST", self._get),
             f"{base}get_order_list": ("POST", self._list),
             f"{base}notify_confirm_receive": ("POST", self._nudge),
@@ -160,30 +125,67 @@ class Shipping:
     def _upload(self, query: Mapping[str, str], body: Any) -> dict[str, Any]:
         asked = self._asked(query, body)
         payment = self._of_key(asked.get("order_key"))
-        try:
-            payer = asked.get("payer")
-            if not isinstance(payer, dict) or payer.get("openid") != payment.openid:
-                raise Refused(10060031)
-            self._apply(payment, _shipping(asked), _instant(asked.get("upload_time")))
-        except Refused as refusal:
-            payment.unchanged += refusal.errcode == 10060023
-            payment.refused += refusal.errcode != 10060023
-            self.book.save(payment)
-            raise
+        if payment.combined:
+            raise Refused(10060014, "合单支付")  # assumed: the page only says which call is for which payment
+        self._take_all(asked, [(payment, asked)])
         return ok()
 
-    def _apply(self, payment: Payment, told: dict[str, Any], at: float) -> None:
-        """Take what is told; after all was told once more only, and never what is older than the last."""
-        if payment.state == REFUNDED:
-            raise Refused(10060004)
-        if payment.shipping and _same(payment.shipping, told):
-            raise Refused(10060023)
-        if payment.state in (CONFIRMED, SETTLED, SETTLING):
-            raise Refused(10060002)
-        if payment.finished >= 2:
-            raise Refused(10060003)
-        if at <= payment.upload_time:
-            raise Refused(268485216)
+    def _upload_combined(self, query: Mapping[str, str], body: Any) -> dict[str, Any]:
+        """All payments below a combined one that are named, or none of them. Each has its own re-shipping."""
+        asked = self._asked(query, body)
+        key, listed = asked.get("order_key"), asked.get("sub_orders")
+        if not isinstance(key, dict) or not isinstance(listed, list) or not all(isinstance(o, dict) for o in listed):
+            raise Refused(47001)
+        if not 1 <= len(listed) <= MOST_ORDERS:
+            raise Refused(10060014, "sub_orders")
+        kinds = {one["order_key"].get("order_number_type") for one in listed if isinstance(one.get("order_key"), dict)}
+        if kinds != {key.get("order_number_type")}:
+            raise Refused(268485253)
+        parts = [(self._of_key(one.get("order_key")), one) for one in listed]
+        if len({payment.trade for payment, _ in parts}) < len(parts):
+            raise Refused(10060013)
+        if any(payment.combined != f"{key.get('mchid')}/{key.get('out_trade_no')}" for payment, _ in parts):
+            raise Refused(10060001)
+        self._take_all(asked, parts)
+        return ok()
+
+    def _special(self, query: Mapping[str, str], body: Any) -> dict[str, Any]:
+        """A payment that is shipped late (presale) or never (a test), said before WeChat reminds of it."""
+        asked = self._asked(query, body)
+        number, mchid = str(asked.get("order_id") or ""), self._platform.config.wechat_mchid
+        payment = self.book.find(transaction_id=number) or self.book.find(trade=f"{mchid}/{number}")
+        if payment is None or payment.visible_at > self._platform.clock() or payment.state != TO_SHIP:
+            raise Refused(268546002)
+        payment.delay_to = delay_of(asked, payment.pay_time)
+        payment.special, payment.look_at = int(asked["type"]), payment.delay_to or None
+        payment.specials += 1
+        self.book.save(payment)
+        return ok()
+
+    def _take_all(self, asked: Mapping[str, Any], parts: Sequence[tuple[Payment, Mapping[str, Any]]]) -> None:
+        payments = [payment for payment, _ in parts]
+        try:
+            payer = asked.get("payer")
+            if not isinstance(payer, dict) or any(payer.get("openid") != payment.openid for payment in payments):
+                raise Refused(10060031)
+            at = instant_of(asked.get("upload_time"))
+            told = [(payment, shipping_of(one)) for payment, one in parts]
+            if any(payment.state == REFUNDED for payment in payments):
+                raise Refused(10060004)
+            if all(payment.shipping and same(payment.shipping, one) for payment, one in told):
+                raise Refused(10060023)
+            for payment, _ in told:
+                _refuse(payment, at)
+        except Refused as refusal:
+            for payment in payments:
+                payment.unchanged += refusal.errcode == 10060023
+                payment.refused += refusal.errcode != 10060023
+            self.book.save(*payments)
+            raise
+        for payment, one in told:
+            self._take(payment, one, at)
+
+    def _take(self, payment: Payment, told: dict[str, Any], at: float) -> None:
         first = not payment.finished
         payment.shipping, payment.upload_time = told, at
         payment.uploads += 1
@@ -298,6 +300,16 @@ class Shipping:
         }
 
 
+def _refuse(payment: Payment, at: float) -> None:
+    """After all was told once more only, and never what is older than the last. Raises Refused."""
+    if payment.state in (CONFIRMED, SETTLED, SETTLING):
+        raise Refused(10060002)
+    if payment.finished >= 2:
+        raise Refused(10060003)
+    if at <= payment.upload_time:
+        raise Refused(268485216)
+
+
 def _record(payment: Payment, goods: str) -> dict[str, Any]:
     told = payment.shipping
     return {
@@ -317,65 +329,6 @@ def _record(payment: Payment, goods: str) -> dict[str, Any]:
             for entry in told["shipping_list"]
         ],
     }
-
-
-def _shipping(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told, as it is kept. Raises Refused."""
-    kind, mode, listed = asked.get("logistics_type"), asked.get("delivery_mode"), asked.get("shipping_list")
-    if kind not in (EXPRESS, SAME_CITY, VIRTUAL, PICK_UP):
-        raise Refused(10060005 if isinstance(kind, int) and kind < 5 else 47001)
-    if mode not in (UNIFIED, SPLIT):
-        raise Refused(268485224)
-    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
-        raise Refused(47001)
-    if mode == UNIFIED and len(listed) != 1:
-        raise Refused(268485228)
-    if mode == SPLIT and kind != EXPRESS:
-        raise Refused(10060006)
-    if mode == SPLIT and not isinstance(asked.get("is_all_delivered"), bool):
-        raise Refused(10060007)
-    if not 1 <= len(listed) <= MOST_PARCELS:
-        raise Refused(10060024 if listed else 10060014)
-    for entry in listed:
-        _check(entry, express=kind == EXPRESS)
-    finish = mode == UNIFIED or bool(asked.get("is_all_delivered"))
-    return {"logistics_type": kind, "delivery_mode": mode, "finish_shipping": finish, "shipping_list": listed}
-
-
-def _check(entry: Mapping[str, Any], *, express: bool) -> None:
-    number, company = str(entry.get("tracking_no") or ""), str(entry.get("express_company") or "")
-    goods, contact = str(entry.get("item_desc") or ""), entry.get("contact") or {}
-    if express and not number:
-        raise Refused(268485226)
-    if express and not company:
-        raise Refused(268485227)
-    if len(number.encode()) > MOST_BYTES:
-        raise Refused(10060026)
-    if len(company.encode()) > MOST_BYTES:
-        raise Refused(10060025)
-    if not goods:
-        raise Refused(10060008)
-    if len(goods) > MOST_LETTERS:
-        raise Refused(10060009)
-    told = [str(contact[name]) for name in ("consignor_contact", "receiver_contact") if contact.get(name)]
-    if (company == "SF" and not told) or not all(MASKED.fullmatch(one) for one in told):
-        raise Refused(10060014, "contact")
-
-
-def _same(known: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    return all(known[name] == told[name] for name in ("logistics_type", "delivery_mode", "shipping_list")) and (
-        known["finish_shipping"] or not told["finish_shipping"]
-    )
-
-
-def _instant(text: Any) -> float:
-    try:
-        found = dt.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise Refused(268485216) from None
-    if found.tzinfo is None:
-        raise Refused(268485216)
-    return found.timestamp()
 
 
 def _index(text: Any) -> int:

@@ -44,6 +44,7 @@ def id_of(title: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(title.encode()).digest()).decode().rstrip("=")
 
 
+PAID = "付款成功通知"
 _ORDER, _GOODS = {"character_string1": "订单编号"}, {"thing2": "商品名称"}
 
 
@@ -59,6 +60,7 @@ def subscribe() -> list[Template]:
         Template("配送延误通知", {**_ORDER, **_GOODS, "thing3": "延误原因", "thing4": "预计送达"}),
         Template("取件提醒", {**_ORDER, "thing2": "取件地点", "thing3": "温馨提示"}),
         Template("退款成功通知", {**_ORDER, **_GOODS, "thing3": "退款说明"}),
+        Template(PAID, {**_ORDER, **_GOODS, "time3": "付款时间", "thing4": "温馨提示"}),
     ]
 
 

@@ -48,6 +48,14 @@ def test_each_phone_has_its_messages_the_newest_phone_first(world):
     assert [message.title for message in found[0][1]] == ["派送", "订单签收通知"]
 
 
+def test_a_phone_shows_a_day_of_the_demo(world, page):
+    for second in range(150):
+        wechat(world, float(second), title=f"第 {second} 条")
+    shown = page()
+    assert "第 0 条" in shown
+    assert "更早的还有" not in shown
+
+
 def test_what_a_phone_shows_is_escaped_and_its_number_is_masked(world, page):
     wechat(world, title="<script>")
     sms(world, text="<b>&")

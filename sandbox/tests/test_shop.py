@@ -11,6 +11,7 @@ from sandbox.server import Sandbox
 from sandbox.shop import CALM_AFTER_ORDERS, Shop
 from sandbox.shop_stock import BUYERS, OTHERS, PEOPLE
 from sandbox.tests.conftest import CONFIG
+from sandbox.wechat_templates import PAID, id_of
 
 VECTORS = json.loads((Path(__file__).parent / "fixtures/request_signing.json").read_text(encoding="utf-8"))
 DEMO = {
@@ -207,4 +208,5 @@ def test_most_buyers_allow_messages_after_ordering(live, sim):
     live(120)
     consents = sim.world.wechat.messages.consents
     assert {openid for openid, _ in consents} >= {"oDemoBuyer"}
+    assert consents["oDemoBuyer", id_of(PAID)] > 0
     assert sim.world.wechat.events

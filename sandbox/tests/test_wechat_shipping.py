@@ -9,6 +9,7 @@ from sandbox.payments import Payment, PaymentBook
 from sandbox.tests.conftest import CONFIG, START
 from sandbox.wechat_payment_controls import CONTROLS
 
+COMBINED, SPECIAL = "/wxa/sec/order/upload_combined_shipping_info", "/wxa/sec/order/opspecialorder"
 UPLOAD, GET = "/wxa/sec/order/upload_shipping_info", "/wxa/sec/order/get_order"
 LIST, NUDGE = "/wxa/sec/order/get_order_list", "/wxa/sec/order/notify_confirm_receive"
 EXPRESS = "/cgi-bin/express/delivery/open_msg/"
@@ -244,3 +245,94 @@ def test_payments_are_steered_over_the_wire(http):
     assert (shown["states"], shown["uploads"]) == ({"1": 2}, {"0": 2})
     assert http("POST", "/_sim/wechat/payments", json={"openid": ""}).status_code == 400
     assert http("POST", "/_sim/wechat/payments/act", json={"act": "confirm", "transaction_id": "0"}).status_code == 400
+
+
+# --- payments below a combined one ----------------------------------------------------------------
+
+
+def below(number, **changes):
+    key = {"order_number_type": 1, "mchid": CONFIG.wechat_mchid, "out_trade_no": f"A{number}"}
+    return {
+        "order_key": key,
+        "logistics_type": 1,
+        "delivery_mode": 1,
+        "shipping_list": [parcel(f"SF{number}")],
+        **changes,
+    }
+
+
+@pytest.fixture
+def several(paid, call):
+    """Two payments below C1, and the call that tells of them."""
+    for number in (1, 2):
+        paid(transaction_id=f"42{number}", out_trade_no=f"A{number}", combine_out_trade_no="C1")
+
+    def tell(*parts, at="2026-01-01T15:01:35.120+08:00", kind=1, above="C1"):
+        key = {"order_number_type": kind, "mchid": CONFIG.wechat_mchid, "out_trade_no": above}
+        body = {"order_key": key, "sub_orders": list(parts), "upload_time": at, "payer": {"openid": OPENID}}
+        return call(COMBINED, body)["errcode"]
+
+    return tell
+
+
+def test_payments_below_a_combined_one_are_told_in_one_call(several, wechat):
+    assert several(below(1), below(2)) == 0
+    assert [one.finished for one in wechat.shipping.book.newest(2)] == [1, 1]
+    assert several(below(1), below(2), at="2026-01-01T15:02:00+08:00") == 10060023
+
+
+def test_naming_again_what_has_all_uses_up_its_correction(several, wechat):
+    assert several(below(1)) == 0
+    assert several(below(1), below(2), at="2026-01-01T15:02:00+08:00") == 0
+    assert [wechat.shipping.book.find(transaction_id=f"42{n}").finished for n in (1, 2)] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("parts", "more", "errcode"),
+    [
+        ([below(1), below(1)], {}, 10060013),
+        ([below(1)], {"kind": 2}, 268485253),
+        ([below(1)], {"above": "C2"}, 10060001),
+        ([below(9)], {}, 10060001),
+        ([below(1), below(2, shipping_list=[parcel(item_desc="")])], {}, 10060008),
+        ([], {}, 10060014),
+    ],
+)
+def test_a_combined_call_is_taken_as_a_whole_or_not_at_all(several, wechat, parts, more, errcode):
+    assert several(*parts, **more) == errcode
+    assert [one.uploads for one in wechat.shipping.book.newest(2)] == [0, 0]
+
+
+def test_a_payment_below_a_combined_one_is_not_told_by_itself(several, upload):
+    key = {"order_number_type": 1, "mchid": CONFIG.wechat_mchid, "out_trade_no": "A1"}
+    assert upload(order_key=key) == 10060014
+
+
+# --- special orders -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "errcode"),
+    [
+        ({"delay_to": 20 * DAY}, 0),
+        ({"delay_to": 14 * DAY}, 268546001),
+        ({"delay_to": 331 * DAY}, 268546001),
+        ({"delay_to": None}, 268546001),
+        ({"type": 2}, 0),
+        ({"type": 3}, 268546000),
+        ({"order_id": "unknown", "type": 2}, 268546002),
+        ({"order_id": "20260101A0001", "type": 2}, 0),
+    ],
+)
+def test_a_presale_is_late_by_fifteen_days_at_least(paid, call, wechat, changes, errcode):
+    paid()
+    given = {"order_id": TX, "type": 1, **changes}
+    if given.get("delay_to"):
+        given["delay_to"] += int(wechat.shipping.book.find(transaction_id=TX).pay_time)
+    assert call(SPECIAL, given)["errcode"] == errcode
+
+
+def test_what_was_shipped_is_no_presale(paid, call, upload):
+    paid()
+    upload()
+    assert call(SPECIAL, {"order_id": TX, "type": 2})["errcode"] == 268546002
