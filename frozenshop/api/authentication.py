@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from frozenshop.api import sessions
 from frozenshop.api.sessions import Buyer
-from frozenshop.kernel import admission, caching, merchant_keys, redis_store, signing
+from frozenshop.kernel import admission, caching, heartbeat, merchant_keys, redis_store, replica, signing
 from frozenshop.kernel.errors import Problem, Unauthenticated
 from frozenshop.kernel.models import MerchantKey
 
@@ -47,6 +47,8 @@ class BuyerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Buyer, None]:
         http = request._request
         digest = sessions.digest_of(_bearer(http))
+        if heartbeat.configured():
+            self.wanted = [*self.wanted, replica.key_of(digest)]
         return self._at_once(http, digest) or self._step_by_step(http, digest), None
 
     def _step_by_step(self, http: HttpRequest, digest: str) -> Buyer:
@@ -89,6 +91,10 @@ class Merchant:
     def __init__(self, key: MerchantKey) -> None:
         self.key = key
         self.scopes: frozenset[str] = frozenset(key.scopes)
+
+    @property
+    def log_name(self) -> str:
+        return f"key:{self.key.key_id}"
 
 
 class MerchantAuthentication(BaseAuthentication):

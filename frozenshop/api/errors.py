@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.template import loader
 from django.views import defaults
 from rest_framework import exceptions
 
@@ -71,6 +73,13 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     return response
 
 
+def not_allowed(*methods: str) -> HttpResponse:
+    """Write the answer to a request that came with none of these methods."""
+    response = problem_response(MethodNotAllowed())
+    response["Allow"] = ", ".join(methods)
+    return response
+
+
 def problem_response(problem: Problem) -> HttpResponse:
     """Write a problem in the one shape, with the headers that belong to its status."""
     error: dict[str, Any] = {
@@ -104,4 +113,16 @@ def _handler(problem: type[Problem], page: Callable[..., Any]) -> Callable[..., 
 handler400 = _handler(Invalid, defaults.bad_request)
 handler403 = _handler(Forbidden, defaults.permission_denied)
 handler404 = _handler(NotFound, defaults.page_not_found)
-handler500 = _handler(InternalError, defaults.server_error)
+
+
+def handler500(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    """Answer for what nobody caught: a database that is away is no fault of ours, and passes."""
+    error = sys.exception()
+    problem = as_problem(error) if isinstance(error, Exception) else None
+    away = isinstance(problem, Unavailable)
+    if request.path_info.startswith(MACHINE_PATHS):
+        return problem_response(Unavailable() if away else InternalError())
+    if away:
+        page = loader.render_to_string("503.html", {"message": Unavailable.message})
+        return HttpResponse(page, status=503, headers={"Retry-After": "5", "Cache-Control": "no-store"})
+    return defaults.server_error(request)

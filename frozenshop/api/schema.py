@@ -215,6 +215,11 @@ class Phone(Serializer):
     phone = s.CharField(help_text="已打码")
 
 
+class Me(Serializer):
+    phone = s.CharField(allow_null=True, help_text="绑定的手机号，已打码；没有绑定时为空")
+    verify_again = s.BooleanField(help_text="验证已过期：重新验证手机号后，才能看到用它下的订单")
+
+
 class Shop(Serializer):
     name = s.CharField()
     phone = s.CharField(allow_blank=True)
@@ -294,6 +299,10 @@ class Payment(Serializer):
     transaction_id = s.CharField(required=False)
     mchid = s.CharField(required=False)
     out_trade_no = s.CharField(required=False)
+    combine_mchid = s.CharField(required=False, help_text="合单支付的商户号，默认同 mchid")
+    combine_out_trade_no = s.CharField(
+        required=False, help_text="合单支付（一次付清几个订单）的商户订单号；这时 out_trade_no 必填，为这个订单的子单号"
+    )
 
 
 class FullConsignee(Serializer):

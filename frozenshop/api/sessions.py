@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from frozenshop.api.models import BuyerSession
-from frozenshop.kernel import caching, clock, crypto
+from frozenshop.kernel import caching, clock, crypto, replica
 from frozenshop.kernel.errors import Unauthenticated
 from frozenshop.kernel.signing import SessionExpired
 from orders.models import Customer
@@ -55,6 +55,10 @@ class Buyer:
     def sign_secret(self) -> str:
         return crypto.open_sealed(self.secret_sealed, purpose=purpose_of(self.token_digest))
 
+    @property
+    def log_name(self) -> str:
+        return f"customer:{self.customer_id}"
+
     def customer(self) -> Customer:
         """Return the customer without a query."""
         return Customer(pk=self.customer_id, phone_index=self.phone_index, phone_verified_at=self.phone_verified_at)
@@ -73,6 +77,7 @@ def start(customer: Customer) -> Login:
         expires_at=now + LASTS,
     )
     caching.add(cache_key(digest), _record(session), CACHED_SECONDS)
+    replica.wrote(digest)
     return Login(token, secret, int(LASTS.total_seconds()))
 
 

@@ -1,4 +1,4 @@
-"""Addresses of the buyers' API, the merchant API, the callbacks and the driver's page."""
+"""Addresses of the buyers' API, the merchant API, the callbacks, the driver's page and the buyers' pages."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
@@ -11,6 +11,7 @@ from frozenshop.api.views import (
     driver,
     me,
     merchant,
+    miniprogram,
     orders,
     schema,
     shop,
@@ -53,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/auth/sms-code", auth.SmsCodeView.as_view()),
     path("api/auth/logout", auth.LogoutView.as_view()),
     path("api/auth/phone", auth.PhoneView.as_view()),
+    path("api/me", me.MeView.as_view()),
     path("api/me/notifications", me.NotificationsView.as_view()),
     path("api/subscriptions", subscriptions.SubscriptionsView.as_view()),
     path("api/subscriptions/advice", subscriptions.AdviceView.as_view()),
@@ -73,5 +75,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("callbacks/sms/aliyun/<str:secret>", sms.report, {"service": "aliyun"}),
     path("callbacks/sms/tencent/<str:secret>", sms.report, {"service": "tencent"}),
     path("d/<any:secret>", driver.driver_page),
+    path("m/", miniprogram.miniprogram),
+    path("m/<path:name>", miniprogram.miniprogram),
     re_path(r"^(?:api|merchant|callbacks)/", unknown),
 ]

@@ -8,10 +8,12 @@ import time_machine
 from django.conf import settings
 from django.core.cache import cache
 
+from frozenshop.api import sessions, visible
 from frozenshop.api.models import BuyerSession
 from frozenshop.api.tests.client import code_of, log_in
 from frozenshop.kernel import clock, redis_store
 from logistics import refreshing
+from logistics.document import CachedDocument
 from orders.models import OrderStatus
 from orders.services import bump
 from orders.tests.factories import make_customer, make_order
@@ -313,6 +315,13 @@ def test_a_fault_of_ours_is_told_in_the_same_shape(buyer, monkeypatch):
 def test_sessions_are_known_by_their_digest_only(buyer):
     token = buyer.identity["Authorization"].split()[1]
     assert not BuyerSession.objects.filter(token_digest__contains=token).exists()
+
+
+@pytest.mark.parametrize(("newer", "stays"), [(1, True), (0, True), (-1, False)])
+def test_a_row_that_is_behind_takes_no_newer_document_back(customer, order, newer, stays):
+    buyer = sessions.Buyer(1, customer.pk, "", None, None, "")
+    kept = CachedDocument(order.version + newer, None, None, clock.now(), b"{}")
+    assert (visible.read(buyer, order.order_no, kept) == b"{}") is stays
 
 
 @pytest.mark.services("redis")

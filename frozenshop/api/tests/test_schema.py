@@ -1,9 +1,14 @@
 """The published description: complete, without warnings, with the closed lists."""
 
+import json
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 
+from docs import buyers_api
 from logistics.models import ShipmentStatus
 from orders.models import AlertKind, OrderStatus
 
@@ -20,9 +25,9 @@ def test_the_description_is_made_without_a_warning(schema):
 
 def test_every_route_of_programs_is_described(schema):
     assert sorted(path for path in schema["paths"] if path != "/api/schema/") == [
-        "/api/auth/login", "/api/auth/logout", "/api/auth/phone", "/api/auth/sms-code", "/api/me/notifications",
-        "/api/orders",
-        "/api/orders/counts", "/api/orders/statuses", "/api/orders/{order_no}", "/api/orders/{order_no}/confirm",
+        "/api/auth/login", "/api/auth/logout", "/api/auth/phone", "/api/auth/sms-code", "/api/me",
+        "/api/me/notifications", "/api/orders", "/api/orders/counts", "/api/orders/statuses",
+        "/api/orders/{order_no}", "/api/orders/{order_no}/confirm",
         "/api/orders/{order_no}/refresh", "/api/orders/{order_no}/wechat", "/api/shop", "/api/subscriptions",
         "/api/subscriptions/advice", "/merchant/orders", "/merchant/orders/{order_no}",
         "/merchant/orders/{order_no}/events", "/merchant/orders/{order_no}/shipments",
@@ -46,3 +51,24 @@ def test_it_is_public(client):
     answer = client.get("/api/schema/", headers={"Accept": "application/json"})
     assert answer.status_code == 200
     assert client.get("/api/schema/").status_code == 200
+
+
+class TestTheBuyersPart:
+    """The mini-program's types are made of it, so that it doesn't compile against an API that has changed."""
+
+    def test_is_what_the_mini_program_was_made_for(self):
+        known = Path(settings.BASE_DIR, buyers_api.FILE).read_text(encoding="utf-8")
+        assert known == buyers_api.text(), (
+            "`make docs`, then `npm run api` in miniprogram/, then mend what doesn't compile"
+        )
+
+    def test_is_complete_in_itself(self, schema):
+        part = buyers_api.buyers_part(json.loads(json.dumps(schema)))
+        shapes = set(part["components"]["schemas"])
+        assert set(buyers_api.reached(part["paths"], part["components"]["schemas"])) == shapes
+        assert shapes >= {"OrderDocument", "ErrorDetail", "Eta"}
+
+    def test_says_nothing_of_the_shops_side(self, schema):
+        part = buyers_api.buyers_part(json.loads(json.dumps(schema)))
+        assert all(path.startswith("/api/") for path in part["paths"])
+        assert "OrderIn" not in part["components"]["schemas"]

@@ -1,5 +1,6 @@
 """Delivery reports of the SMS services: who is believed, how each is answered, and what they settle."""
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client
 
-from frozenshop.kernel import clock, outbox
+from frozenshop.kernel import clock, crypto, outbox
 from frozenshop.kernel.models import OutboxMessage
 from notifications import tasks  # noqa: F401 - registers the consumers
-from notifications.models import Delivery, Notice
-from notifications.sms import reports
+from notifications.models import Delivery, Notice, SmsPush
+from notifications.sms import pushes, reports
 from notifications.tests.sms_sim import ALIYUN_SECRET, TENCENT_SECRET, settings_of
+from orders.tests.test_races import at_once
 
 pytestmark = pytest.mark.django_db
 FIXTURES = Path(reports.__file__).parents[1] / "tests" / "fixtures"
@@ -33,7 +35,18 @@ def _secrets(settings):
 def push(service, body=None, secret=None, **headers):
     content = body if isinstance(body, bytes) else json.dumps(BODIES[service] if body is None else body).encode()
     path = f"/callbacks/sms/{service}/{SECRETS[service] if secret is None else secret}"
-    return Client(raise_request_exception=False).generic("POST", path, content, headers=headers)
+    answer = Client(raise_request_exception=False).generic("POST", path, content, headers=headers)
+    work()
+    return answer
+
+
+def work():
+    """Apply what was kept, as the worker would."""
+    for pk in OutboxMessage.objects.filter(topic="notifications.sms_push", status="pending").values_list(
+        "pk", flat=True
+    ):
+        outbox.deliver(pk)
+        assert OutboxMessage.objects.get(pk=pk).status == "done", OutboxMessage.objects.get(pk=pk).last_error
 
 
 def delivery(service, **changes):
@@ -162,10 +175,153 @@ def test_only_post_is_served(service):
 
 @SERVICES
 def test_what_could_not_be_kept_is_asked_for_again(service, monkeypatch):
-    def fail(*args):
+    def fail(*args, **kwargs):
         raise DatabaseError
 
-    monkeypatch.setattr(reports.reports, "settle", fail)
+    monkeypatch.setattr(pushes.outbox, "enqueue", fail)
     answer = push(service)
     assert answer.status_code == 503
     assert answer.json() != ANSWERS[service]
+    assert not SmsPush.objects.exists()
+
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+
+@SERVICES
+def test_a_report_is_kept_sealed_as_it_came(service):
+    delivery(service)
+    body = json.dumps(BODIES[service], ensure_ascii=False, indent=1).encode()
+    push(service, body)
+    kept = SmsPush.objects.get()
+    assert (kept.service, kept.outcome, kept.detail) == (service, "applied", "1 条回执，1 条是本系统的短信")
+    assert pushes.open_body(kept) == body
+    assert "13800138000" not in kept.body_sealed
+    assert crypto.open_sealed(kept.body_sealed, purpose=f"sms_push:{kept.digest}") == body.decode("latin-1")
+
+
+@SERVICES
+def test_the_service_is_answered_before_its_report_is_applied(service, monkeypatch):
+    def fail(*args):
+        raise AssertionError("applied while the service waits")
+
+    monkeypatch.setattr(reports, "take", fail)
+    path = f"/callbacks/sms/{service}/{SECRETS[service]}"
+    assert Client().generic("POST", path, json.dumps(BODIES[service])).json() == ANSWERS[service]
+    assert SmsPush.objects.get().outcome == "received"
+    assert OutboxMessage.objects.filter(topic="notifications.sms_push", status="pending").count() == 1
+
+
+@SERVICES
+def test_the_same_body_again_is_the_same_row_and_one_task(service):
+    delivery(service)
+    for _ in range(3):
+        push(service)
+    assert SmsPush.objects.count() == OutboxMessage.objects.filter(topic="notifications.sms_push").count() == 1
+
+
+def test_the_same_body_of_another_service_is_another_row():
+    push("aliyun", [{}])
+    push("tencent", [{}])
+    assert SmsPush.objects.count() == 2
+
+
+@SERVICES
+def test_what_was_applied_is_not_applied_again(service, monkeypatch):
+    delivery(service)
+    push(service)
+    taken = []
+    monkeypatch.setattr(reports, "take", lambda *given, **more: taken.append(given))
+    pushes.apply(SmsPush.objects.get())
+    assert taken == []
+
+
+@SERVICES
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff\x00", b"[1]"])
+def test_what_can_not_be_read_is_kept_and_asks_for_nothing(service, body):
+    assert push(service, body).status_code == push(service, body).status_code == 400
+    kept = SmsPush.objects.get()
+    assert (kept.outcome, pushes.open_body(kept)) == ("unreadable", body)
+    assert kept.detail
+    assert not OutboxMessage.objects.exists()
+
+
+@SERVICES
+def test_nothing_is_kept_of_who_has_another_secret(service):
+    push(service, secret="guessed")
+    assert not SmsPush.objects.exists()
+
+
+@SERVICES
+def test_raw_reports_are_kept_for_35_days(service):
+    push(service)
+    SmsPush.objects.update(received_at=clock.now() - dt.timedelta(days=34))
+    assert pushes.purge() == 0
+    SmsPush.objects.update(received_at=clock.now() - dt.timedelta(days=36))
+    outbox.enqueue("notifications.purge_sms_pushes", {"slot": "x"})
+    outbox.deliver(OutboxMessage.objects.get(topic="notifications.purge_sms_pushes").pk)
+    assert not SmsPush.objects.exists()
+
+
+# --- what makes no sense --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("said", [{"success": "maybe"}, {"success": None}, {"success": []}, {"success": 1}])
+def test_a_report_in_no_words_that_aliyun_has_fails_nothing(said):
+    row = delivery("aliyun")
+    assert push("aliyun", [BODIES["aliyun"][0] | said]).status_code == 200
+    assert state(row) == "sent"
+
+
+@pytest.mark.parametrize("status", ["", "UNKNOWN", None, 0])
+def test_a_report_in_no_words_that_tencent_has_fails_nothing(status):
+    row = delivery("tencent")
+    assert push("tencent", [BODIES["tencent"][0] | {"report_status": status}]).status_code == 200
+    assert state(row) == "sent"
+
+
+@pytest.mark.parametrize(("said", "fate"), [("true", "delivered"), ("false", "failed")])
+def test_a_truth_written_as_text_is_read(said, fate):
+    row = delivery("aliyun")
+    push("aliyun", [BODIES["aliyun"][0] | {"success": said}])
+    assert state(row) == fate
+
+
+@pytest.mark.parametrize("ext", ["01", "x" * 300, 7])
+def test_an_extension_that_is_no_reference_of_ours_hides_no_number(ext):
+    row = delivery("tencent")
+    push("tencent", [BODIES["tencent"][0] | {"ext": ext}])
+    assert state(row) == "delivered"
+
+
+@SERVICES
+def test_nothing_of_a_report_that_is_kept_holds_a_phone(service):
+    row = delivery(service, provider_id="")
+    phone = "13800138000"
+    strange = {
+        "err_code": phone,
+        "errmsg": phone,
+        "description": phone,
+        "err_msg": phone,
+        "biz_id": phone,
+        "sid": phone,
+    }
+    push(service, [BODIES[service][0] | strange | {"out_id": row.reference, "session_context": row.reference}])
+    row.refresh_from_db()
+    assert row.state != "sent"
+    assert phone not in f"{row.code}{row.said}{row.provider_id}"
+    assert phone not in json.dumps(list(OutboxMessage.objects.values_list("payload", flat=True)))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("body", [None, b"[1]"], ids=["readable", "unreadable"])
+def test_one_report_pushed_by_many_connections_at_once_is_one_row(body):
+    content = body or json.dumps(BODIES["aliyun"]).encode()
+
+    def arrive():
+        path = f"/callbacks/sms/aliyun/{SECRETS['aliyun']}"
+        return Client(raise_request_exception=False).generic("POST", path, content).status_code
+
+    assert set(at_once(*[arrive] * 6)) == {400 if body else 200}
+    assert SmsPush.objects.count() == 1
+    assert OutboxMessage.objects.filter(topic="notifications.sms_push").count() == (0 if body else 1)

@@ -1,17 +1,21 @@
 """What all views of programs share: bounded bodies, one way to answer, one shape of errors."""
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from frozenshop.api.authentication import BuyerAuthentication, Merchant, MerchantAuthentication
 from frozenshop.api.bodies import BUYER_BYTES, MERCHANT_BYTES, check_length
 from frozenshop.api.sessions import Buyer
+from frozenshop.kernel import replica
 from frozenshop.kernel.actor import Actor, Source
 from frozenshop.kernel.errors import Forbidden
+
+T = TypeVar("T")
 
 
 class JsonView(APIView):
@@ -28,9 +32,11 @@ class JsonView(APIView):
 
 
 class BuyerView(JsonView):
-    """For a buyer's signed request; `self.buyer` is who signed it."""
+    """For a buyer's signed request; `self.buyer` is who signed it. Only what passes `may_be_stale` may be stale."""
 
     authentication_classes = (BuyerAuthentication,)
+    only_reads: frozenset[str] = frozenset({"GET", "HEAD"})
+    writes = False
 
     def wanted(self) -> list[str]:
         """Return keys of the cache that are fetched together with the session."""
@@ -46,6 +52,19 @@ class BuyerView(JsonView):
     @property
     def buyer(self) -> Buyer:
         return cast(Buyer, self.request.user)
+
+    def may_be_stale(self, read: Callable[[], T]) -> T:
+        """Ask what may be a little old, but not older than what this session has done itself."""
+        return replica.read(read, self.buyer.token_digest, fetched=self.fetched)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.writes = request.method not in self.only_reads
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Response:
+        if self.writes:
+            replica.wrote(self.buyer.token_digest)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     @property
     def actor(self) -> Actor:

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from frozenshop.api.bodies import CALLBACK_BYTES, check_length
-from frozenshop.api.errors import MethodNotAllowed, TooLarge, problem_response
+from frozenshop.api.errors import TooLarge, not_allowed, problem_response
 from logistics import messages
 
 
@@ -12,9 +12,7 @@ from logistics import messages
 def push(request: HttpRequest, provider: str, secret: str = "") -> HttpResponse:
     """Take in a provider's push. `secret` is the last part of the path, for those that sign by address."""
     if request.method != "POST":
-        response = problem_response(MethodNotAllowed())
-        response["Allow"] = "POST"
-        return response
+        return not_allowed("POST")
     try:
         check_length(request, CALLBACK_BYTES)
     except TooLarge as problem:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -10,8 +9,8 @@ from frozenshop.api import schema, visible
 from frozenshop.api.describing import ORDER_NO, described
 from frozenshop.api.replies import reply
 from frozenshop.api.views.base import BuyerView
-from notifications.settlement import components as tokens
-from orders.models import Order, OrderAccess, OrderStatus
+from notifications.settlement import components, payments
+from orders.models import OrderAccess, OrderStatus
 
 CONFIRMABLE = (OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT, OrderStatus.DELIVERED)
 
@@ -34,7 +33,7 @@ class OrderWechatView(BuyerView):
         access = visible.find(self.buyer, order_no)
         # A waybill's token is bound to the openid that placed the order.
         own = access.via == OrderAccess.Via.OPENID
-        return reply({"confirm": _confirm(access), "waybills": _waybills(access.order) if own else []})
+        return reply({"confirm": _confirm(access), "waybills": components.for_order(access.order) if own else []})
 
 
 def _confirm(access: OrderAccess) -> dict[str, Any] | None:
@@ -42,17 +41,5 @@ def _confirm(access: OrderAccess) -> dict[str, Any] | None:
     order = access.order
     if access.via != OrderAccess.Via.OPENID or order.status not in CONFIRMABLE:
         return None
-    paid = _payment(order)
-    return {"business_type": "weappOrderConfirm", "extra_data": paid} if paid else None
-
-
-def _payment(order: Order) -> dict[str, str]:
-    if order.transaction_id:
-        return {"transaction_id": order.transaction_id}
-    mchid = order.mchid or getattr(settings, "WECHAT_MCHID", "")
-    return {"merchant_id": mchid, "merchant_trade_no": order.out_trade_no} if mchid and order.out_trade_no else {}
-
-
-def _waybills(order: Order) -> list[dict[str, str]]:
-    """Return the tokens of the logistics component; none where it is switched off."""
-    return tokens.for_order(order)
+    payment = order.transaction_id or payments.by_number(order)
+    return {"business_type": "weappOrderConfirm", "extra_data": payments.asked(payment)} if payment else None

@@ -1,4 +1,4 @@
-"""The buyer's own choices."""
+"""Who the buyer is to us, and his own choices."""
 
 from typing import Any
 
@@ -10,9 +10,35 @@ from frozenshop.api.bodies import read_object
 from frozenshop.api.describing import described
 from frozenshop.api.replies import reply
 from frozenshop.api.views.base import BuyerView
+from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import Invalid
 from notifications import opt_outs
+from orders import access
+from orders.consignee import mask_phone
 from orders.models import Customer
+
+
+class MeView(BuyerView):
+    @described(
+        "买家自己：绑定的手机号",
+        operation="api_me",
+        gives=schema.Me,
+        answer={"phone": "138****1234", "verify_again": False},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        customer = Customer.objects.get(pk=self.buyer.customer_id)
+        phone = _phone(customer)
+        return reply({"phone": phone, "verify_again": phone is not None and not access.verification_holds(customer)})
+
+
+def _phone(customer: Customer) -> str | None:
+    """Return the bound phone, masked; without digits where its key was lost, since it is bound all the same."""
+    try:
+        phone = customer.open_phone()
+    except SealBroken:
+        return "****"
+    return mask_phone(phone) if phone else None
+
 
 _EXAMPLE = {"opt_outs": ["sms"], "topics": [{"topic": "sms", "label": "短信"}, {"topic": "shipped", "label": "已发货"}]}
 

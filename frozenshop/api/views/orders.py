@@ -41,6 +41,9 @@ class OrderListView(BuyerView):
     )
     def get(self, request: Request) -> HttpResponse:
         filters = lists.Filters.read(request._request.GET)
+        return reply(self.may_be_stale(lambda: self._page(filters)))
+
+    def _page(self, filters: lists.Filters) -> dict[str, Any]:
         rows = list(filters.apply(accesses(self.buyer.customer())))
         page, more = rows[: filters.limit], rows[filters.limit :]
         summaries = document.summaries([row.order for row in page])
@@ -49,7 +52,7 @@ class OrderListView(BuyerView):
             for row, summary in zip(page, summaries, strict=True)
         ]
         last = lists.Place(page[-1].placed_at, page[-1].order_id).cursor() if more else None
-        return reply({"results": results, "next": last})
+        return {"results": results, "next": last}
 
 
 class OrderCountsView(BuyerView):
@@ -59,10 +62,12 @@ class OrderCountsView(BuyerView):
         answer=dict.fromkeys(OrderStatus.values, 0) | {"paid": 2},
     )
     def get(self, request: Request) -> HttpResponse:
-        return reply(lists.counts(accesses(self.buyer.customer())))
+        return reply(self.may_be_stale(lambda: lists.counts(accesses(self.buyer.customer()))))
 
 
 class OrderStatusesView(BuyerView):
+    only_reads = BuyerView.only_reads | {"POST"}
+
     @described(
         "一次查询多个订单的状态",
         takes=schema.StatusesAsked,
@@ -83,8 +88,17 @@ class OrderStatusesView(BuyerView):
     )
     def post(self, request: Request) -> HttpResponse:
         asked = _order_nos(read_object(request._request.body, only=frozenset({"order_nos"})))
+        found = self.may_be_stale(lambda: self._statuses(asked))
+        return reply(
+            {
+                "results": [found[order_no] for order_no in asked if order_no in found],
+                "missing": [order_no for order_no in asked if order_no not in found],
+            }
+        )
+
+    def _statuses(self, asked: list[str]) -> dict[str, dict[str, Any]]:
         rows = accesses(self.buyer.customer()).filter(order__order_no__in=[no for no in asked if is_order_no(no)])
-        found = {
+        return {
             order_no: {
                 "order_no": order_no,
                 "status": status,
@@ -95,12 +109,6 @@ class OrderStatusesView(BuyerView):
                 "order__order_no", "order__status", "order__updated_at"
             )
         }
-        return reply(
-            {
-                "results": [found[order_no] for order_no in asked if order_no in found],
-                "missing": [order_no for order_no in asked if order_no not in found],
-            }
-        )
 
 
 class OrderView(BuyerView):
@@ -109,7 +117,8 @@ class OrderView(BuyerView):
 
     @described("订单详情", gives=schema.OrderDocument, parameters=(ORDER_NO,), refusals=(404,))
     def get(self, request: Request, order_no: str) -> HttpResponse:
-        return reply_bytes(visible.read(self.buyer, order_no, document.kept_in(self.fetched, order_no)))
+        kept = document.kept_in(self.fetched, order_no)
+        return reply_bytes(self.may_be_stale(lambda: visible.read(self.buyer, order_no, kept)))
 
 
 class OrderRefreshView(BuyerView):

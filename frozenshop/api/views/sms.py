@@ -6,23 +6,21 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from frozenshop.api.bodies import CALLBACK_BYTES, check_length
-from frozenshop.api.errors import MethodNotAllowed, TooLarge, problem_response
+from frozenshop.api.errors import TooLarge, not_allowed
 from frozenshop.api.replies import reply
 from frozenshop.kernel import callback_secrets
-from notifications.sms import reports
-from notifications.sms.reports import SENDERS, Sender
+from notifications.sms import pushes
+from notifications.sms.reports import SENDERS, Sender, Unreadable
 
 logger = structlog.get_logger(__name__)
 
 
 @csrf_exempt
 def report(request: HttpRequest, service: str, secret: str) -> HttpResponse:
-    """Take delivery reports. 401: not the service's; 400: unreadable; 503: could not be kept, it is sent again."""
+    """Keep delivery reports. 401: not the service's; 400: unreadable; 503: could not be kept, it is sent again."""
     sender = SENDERS[service]
     if request.method != "POST":
-        response = problem_response(MethodNotAllowed())
-        response["Allow"] = "POST"
-        return response
+        return not_allowed("POST")
     try:
         check_length(request, CALLBACK_BYTES)
     except TooLarge:
@@ -31,8 +29,8 @@ def report(request: HttpRequest, service: str, secret: str) -> HttpResponse:
         logger.warning("sms.report_forged", channel=sender.channel)
         return _said(sender, 401, "forbidden")
     try:
-        reports.take(sender, reports.parse(sender, request.body))
-    except reports.Unreadable as error:
+        pushes.keep(service, request.body)
+    except Unreadable as error:
         logger.warning("sms.report_unreadable", channel=sender.channel, reason=str(error))
         return _said(sender, 400, "unreadable")
     except DatabaseError:

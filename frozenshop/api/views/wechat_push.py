@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from frozenshop.api.bodies import CALLBACK_BYTES, check_length
-from frozenshop.api.errors import MethodNotAllowed, TooLarge, problem_response
+from frozenshop.api.errors import TooLarge, not_allowed, problem_response
 from frozenshop.kernel.errors import NotFound
 from notifications.wechat import events
 from notifications.wechat.push_crypto import Forged, Unreadable
@@ -28,9 +28,7 @@ def push(request: HttpRequest) -> HttpResponse:
     if not settings.WECHAT_PUSH_TOKEN:
         return problem_response(NotFound())
     if request.method not in ("GET", "POST"):
-        response = problem_response(MethodNotAllowed())
-        response["Allow"] = "GET, POST"
-        return response
+        return not_allowed("GET", "POST")
     try:
         if request.method == "GET":
             return _said(events.verify_address(request.GET))
