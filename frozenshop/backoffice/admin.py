@@ -12,10 +12,11 @@ from frozenshop.backoffice.alerts import AlertAdmin
 from frozenshop.backoffice.meanings import UnknownCodeAdmin, UnreadTextAdmin
 from frozenshop.backoffice.notifications_channels import (
     ChannelStateAdmin,
-    ConsentAdmin,
     SmsBudgetAdmin,
+    SmsPushAdmin,
     StaffContactAdmin,
 )
+from frozenshop.backoffice.notifications_consents import ConsentAdmin
 from frozenshop.backoffice.notifications_notices import DeliveryAdmin, NoticeAdmin
 from frozenshop.backoffice.notifications_templates import MessageTemplateAdmin
 from frozenshop.backoffice.orders import OrderAdmin
@@ -30,6 +31,7 @@ from notifications.models import (
     MessageTemplate,
     Notice,
     SmsBudget,
+    SmsPush,
     StaffContact,
     WebhookEndpoint,
     WebhookMessage,
@@ -47,6 +49,7 @@ admin.site.register(Delivery, DeliveryAdmin)
 admin.site.register(MessageTemplate, MessageTemplateAdmin)
 admin.site.register(Consent, ConsentAdmin)
 admin.site.register(SmsBudget, SmsBudgetAdmin)
+admin.site.register(SmsPush, SmsPushAdmin)
 admin.site.register(ChannelState, ChannelStateAdmin)
 admin.site.register(StaffContact, StaffContactAdmin)
 

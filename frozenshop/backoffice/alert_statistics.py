@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from frozenshop.backoffice import wording
+from frozenshop.kernel.changelist import may_be_stale
 from frozenshop.kernel.clock import now
 from logistics.models import Shipment
 from logistics.problems import shipment_id_of
@@ -75,6 +76,7 @@ def gather(days: int) -> Statistics:
     return Statistics(days, _line("合计", cases), _most_first(by_kind), _most_first(by_carrier), cut)
 
 
+@may_be_stale
 def statistics_view(request: HttpRequest) -> HttpResponse:
     """Show the figures of the last 7 or 30 days (`days=`)."""
     if not request.user.has_perm("orders.view_alert"):

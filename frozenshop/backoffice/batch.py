@@ -15,6 +15,8 @@ from frozenshop.backoffice.export import csv_response
 from frozenshop.backoffice.order_actions import CHANGE, FACTS
 from frozenshop.backoffice.order_rows import Row, attach
 from frozenshop.backoffice.parcel_actions import STEPS
+from frozenshop.kernel import replica
+from frozenshop.kernel.changelist import reader
 from frozenshop.kernel.errors import Problem
 from logistics.models import ShipmentOrder
 from orders.models import Order
@@ -27,7 +29,7 @@ def batch_view(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("orders.view_order"):
         raise PermissionDenied
     numbers = _numbers(request)
-    rows, missing = look_up(numbers)
+    rows, missing = _found(request, numbers)
     outcomes: list[Outcome] = []
     name = request.POST.get("action", "")
     if request.method == "POST" and name:
@@ -57,6 +59,13 @@ def batch_view(request: HttpRequest) -> HttpResponse:
         "asked": request.method == "POST",
     }
     return TemplateResponse(request, "backoffice/batch.html", context)
+
+
+def _found(request: HttpRequest, numbers: list[str]) -> tuple[list[Row], list[str]]:
+    """Look up what is shown or exported, which may be a little old, or what is acted on, which may not."""
+    if request.POST.get("action", "export") != "export":
+        return look_up(numbers)
+    return replica.read(lambda: look_up(numbers), reader(request))
 
 
 def _left_over(request: HttpRequest, outcomes: list[Outcome]) -> str:

@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 
 from frozenshop.backoffice.wording import yuan
 from frozenshop.kernel import clock
+from frozenshop.kernel.changelist import may_be_stale
 from logistics import costs
 from logistics.models import ProviderRefusal
 
@@ -17,6 +18,7 @@ VIEW = "logistics.view_providerstate"
 EARLIEST = dt.date(2020, 1, 1)
 
 
+@may_be_stale
 def costs_view(request: HttpRequest) -> HttpResponse:
     """Show a month (`month=2026-11`), the dearest waybills of a day (`day=`), and those of one number (`number=`)."""
     if not request.user.has_perm(VIEW):

@@ -1,4 +1,4 @@
-"""Channels and what they may use up: breakers, consents, the day's SMS, and where staff are told."""
+"""Channels and what they may use up: breakers, the day's SMS, and where staff are told."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,19 +8,17 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from frozenshop.backoffice.wording import label, short_clock
+from frozenshop.backoffice.wording import label
 from frozenshop.kernel import clock
 from frozenshop.kernel.changelist import BaseAdmin, ReadOnlyAdmin, record_act
 from notifications import breaker, budgets
 from notifications.channels import base
-from notifications.models import Channel, ChannelState, Consent, MessageTemplate, SmsBudget, StaffContact
+from notifications.models import Channel, ChannelState, MessageTemplate, SmsBudget, SmsPush, StaffContact
 from notifications.reach import NEEDS_TEMPLATE
 from notifications.sms import codes
-from notifications.trials import mask_openid
-from orders.models import AlertSeverity, Customer
+from orders.models import AlertSeverity
 
 PURPOSES = {budgets.NOTICES: "通知", codes.PURPOSE: "验证码"}
 DAYS_SHOWN = 7
@@ -101,51 +99,6 @@ class ChannelStateAdmin(ReadOnlyAdmin[ChannelState]):
         self.message_user(request, f"已解除熔断：{'、'.join(Channel(name).label for name in names)}。")
 
 
-class ConsentAdmin(ReadOnlyAdmin[Consent]):
-    """The ledger of consents. No search: an openid doesn't belong into an address; look for the person instead."""
-
-    list_display = ("buyer", "openid_masked", "template", "balance", "updated_at")
-    list_display_links = ("template",)
-    fields = ("buyer", "openid_masked", "template", "balance", "updated_at", "entry_rows")
-    readonly_fields = ("buyer", "openid_masked", "template", "entry_rows")
-
-    def prepare_rows(self, rows: list[Consent]) -> list[Consent]:
-        from frozenshop.backoffice.notifications_people import titles_of
-
-        titles = titles_of(row.template_id for row in rows)
-        buyers = dict(Customer.objects.filter(openid__in={row.openid for row in rows}).values_list("openid", "pk"))
-        for row in rows:
-            row.title, row.buyer_id = titles.get(row.template_id, ""), buyers.get(row.openid)  # type: ignore[attr-defined]
-        return rows
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Consent | None:
-        found = super().get_object(request, object_id, from_field)
-        return self.prepare_rows([found])[0] if found else None
-
-    @admin.display(description="买家")
-    def buyer(self, consent: Consent) -> str:
-        from frozenshop.backoffice.notifications_rows import person_url
-
-        number = consent.buyer_id  # type: ignore[attr-defined]
-        return format_html('<a href="{}">买家 {}</a>', person_url(f"customer:{number}"), number) if number else "—"
-
-    @admin.display(description="openid")
-    def openid_masked(self, consent: Consent) -> str:
-        return mask_openid(consent.openid)
-
-    @admin.display(description="模板")
-    def template(self, consent: Consent) -> str:
-        return str(consent.title or consent.template_id)  # type: ignore[attr-defined]
-
-    @admin.display(description="流水（最新 50 条）")
-    def entry_rows(self, consent: Consent) -> str:
-        from frozenshop.backoffice.notifications_people import cause
-
-        entries = consent.entries.order_by("-id")[:50]
-        rows = ((short_clock(one.recorded_at), f"{one.change:+d}", cause(one.cause)) for one in entries)
-        return format_html_join("", '<p>{} <span class="mono">{}</span> {}</p>', rows) or "—"
-
-
 class SmsBudgetAdmin(ReadOnlyAdmin[SmsBudget]):
     keyset = ("-used_on", "-id")
     list_display = ("used_on", "what_for", "used")
@@ -153,6 +106,14 @@ class SmsBudgetAdmin(ReadOnlyAdmin[SmsBudget]):
     @admin.display(description="用途")
     def what_for(self, row: SmsBudget) -> str:
         return PURPOSES.get(row.purpose, row.purpose)
+
+
+class SmsPushAdmin(ReadOnlyAdmin[SmsPush]):
+    """What was reported stays sealed; staff see that it came, and what became of it."""
+
+    keyset = ("-received_at", "-id")
+    list_display = ("received_at", "service", "outcome", "detail", "applied_at")
+    fields = ("received_at", "service", "digest", "outcome", "detail", "applied_at")
 
 
 class ContactForm(forms.ModelForm[StaffContact]):

@@ -16,13 +16,14 @@ from django.template.response import TemplateResponse
 
 from frozenshop.backoffice import notifications_rows as rows
 from frozenshop.backoffice.notifications_channels import budgets_of_days, channel_states
+from frozenshop.backoffice.notifications_consents import consents_of
 from frozenshop.kernel import crypto
 from frozenshop.kernel.changelist import AFTER, beyond, decode_cursor, encode_cursor
 from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import Invalid
 from logistics.search import search_orders
 from notifications import opt_outs, recipients
-from notifications.models import Audience, Consent, ConsentEntry, MessageTemplate, Notice, OfficialFollower, Unionid
+from notifications.models import Audience, Notice, OfficialFollower, Unionid
 from notifications.situation import part_of
 from notifications.trials import mask_openid
 from orders import phones
@@ -30,20 +31,8 @@ from orders.consignee import mask_phone
 from orders.models import Customer, Order
 
 LONGEST = 200
-PEOPLE_SHOWN, ORDERS_LOOKED_AT, ENTRIES_SHOWN, PAGE = 20, 20, 50, 50
+PEOPLE_SHOWN, ORDERS_LOOKED_AT, PAGE = 20, 20, 50
 KEYS = ("-created_at", "-id")
-CAUSES = {
-    "grant": "小程序里允许",
-    "popup": "微信通知：允许",
-    "grant+popup": "允许（小程序和微信都说了）",
-    "grant_again": "同一次允许，不重复计",
-    "popup_again": "同一次允许，不重复计",
-    "sent": "发出一条",
-    "43101": "微信说没有授权，清零",
-    "ban": "微信后台封禁，清零",
-    "reject": "拒绝",
-    "filter": "同名模板被微信过滤",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +44,7 @@ class Person:
 
     @property
     def label(self) -> str:
-        number = part_of(self.recipient, "customer")
-        return f"买家 {number}" if number else f"收件人（号码 #{part_of(self.recipient, 'phone')[:6]}）"
+        return rows.person_label(self.recipient)
 
     @property
     def url(self) -> str:
@@ -105,7 +93,7 @@ def person_view(request: HttpRequest, recipient: str) -> HttpResponse:
         "told": rows.attach(notices[:PAGE]),
         "older": encode_cursor(notices[PAGE - 1], KEYS) if len(notices) > PAGE else "",
         "first": not cursor,
-        "consents": _consents(customer),
+        "consents": consents_of(customer),
         "unwanted": [opt_outs.TOPICS[topic] for topic in opt_outs.of(customer)] if customer else [],
     }
     return TemplateResponse(request, "backoffice/person.html", context)
@@ -179,37 +167,3 @@ def _phone(customer: Customer) -> str:
     except SealBroken:
         return "（无法解密）"
     return mask_phone(phone) if phone else "没有验证过"
-
-
-def _consents(customer: Customer | None) -> list[dict[str, Any]]:
-    """Return each consent with its title and newest entries."""
-    if customer is None or not customer.openid:
-        return []
-    consents = list(Consent.objects.filter(openid=customer.openid).order_by("template_id")[:PAGE])
-    titles = titles_of(consent.template_id for consent in consents)
-    return [
-        {
-            "title": titles.get(consent.template_id) or consent.template_id,
-            "balance": consent.balance,
-            "pk": consent.pk,
-            "entries": [(entry, cause(entry.cause)) for entry in entries],
-        }
-        for consent, entries in zip(consents, _entries(consents), strict=True)
-    ]
-
-
-def _entries(consents: list[Consent]) -> list[list[ConsentEntry]]:
-    by_consent: dict[int, list[ConsentEntry]] = {consent.pk: [] for consent in consents}
-    newest = ConsentEntry.objects.filter(consent__in=consents).order_by("-id")[: 4 * ENTRIES_SHOWN]
-    for entry in newest:
-        by_consent[entry.consent_id].append(entry)
-    return [by_consent[consent.pk][:ENTRIES_SHOWN] for consent in consents]
-
-
-def titles_of(template_ids: Any) -> dict[str, str]:
-    found = MessageTemplate.objects.filter(template_id__in=set(template_ids)).order_by("id")
-    return {row.template_id: row.title for row in found}
-
-
-def cause(word: str) -> str:
-    return CAUSES.get(word, word)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from frozenshop.backoffice.notifications_rows import said
 from notifications import breaker, situation
 from notifications.models import Audience, Channel, Delivery, MessageTemplate, Milestone, Notice
-from notifications.occasions import DAILY_CAP, OCCASIONS, SMS
+from notifications.occasions import OCCASIONS, SMS, daily_cap
 from notifications.reach import NEEDS_TEMPLATE, Reach
 from notifications.situation import SMS_TOPIC, Situation
 
@@ -16,8 +16,8 @@ WHY: Mapping[str, str] = {
     Why.SUPERSEDED: "发送之前事情已有新进展（例如已签收），旧消息不再发出。",
     Why.OPTED_OUT: "对方退订了这类消息。",
     Why.CAPPED: (
-        f"当天已达每人上限（买家 {DAILY_CAP[Audience.BUYER]} 条，"
-        f"收件人 {DAILY_CAP[Audience.CONSIGNEE]} 条），不再打扰。"
+        f"当天已达每人上限（买家 {daily_cap(Audience.BUYER)} 条，"
+        f"收件人 {daily_cap(Audience.CONSIGNEE)} 条），不再打扰。"
     ),
     Why.BUDGET: "当天的短信预算已用完。可提高 SMS_DAILY_BUDGET，再重发这一条。",
     Why.NO_CHANNEL: "计划的渠道都用不上，原因见下表。",

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from frozenshop.backoffice.wording import clock, label
 from logistics.models import Shipment
-from notifications.models import Audience, Channel, Delivery, Notice
+from notifications.models import Audience, Delivery, Notice
 from notifications.situation import part_of
 from orders.models import Order
 
@@ -84,13 +84,19 @@ def sent_label(delivery: Delivery) -> SafeString:
     return label(delivery.get_state_display(), SENT_TONES.get(delivery.state, "quiet"))
 
 
+def person_label(recipient: str) -> str:
+    """Return who is a buyer or a consignee in words that show nobody; empty for all others."""
+    if number := part_of(recipient, "customer"):
+        return f"买家 {number}"
+    index = part_of(recipient, "phone")
+    return f"收件人（号码 #{index[:6]}）" if index else ""
+
+
 def whom(notice: Notice, staff: Mapping[int, str]) -> str:
     """Return the recipient in words that show nobody."""
     name = notice.recipient
-    if number := part_of(name, "customer"):
-        return f"买家 {number}"
-    if index := part_of(name, "phone"):
-        return f"收件人（号码 #{index[:6]}）"
+    if person := person_label(name):
+        return person
     if user := part_of(name, "staff"):
         return staff.get(int(user), f"员工 {user}") if user.isdecimal() else user
     if role := part_of(name, "role"):
@@ -108,10 +114,6 @@ def staff_names(notices: Iterable[Notice]) -> dict[int, str]:
     ids = {int(one) for one in found if one.isdecimal()}
     users = get_user_model().objects.in_bulk(ids) if ids else {}
     return {pk: user.get_full_name() or user.get_username() for pk, user in users.items()}
-
-
-def channels(names: Iterable[str]) -> str:
-    return "、".join(Channel(name).label for name in names)
 
 
 def about_link(row: Told) -> SafeString | str:

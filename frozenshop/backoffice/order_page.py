@@ -46,6 +46,7 @@ ACTS = {
     "order.marked": "记录事实",
     "order.noted": "添加备注",
     "order.unmasked": "查看完整收件人",
+    "notice.resent": "重发通知",
     "shipment.reported": "报告物流进展",
     "driver_link.created": "生成司机链接",
     "driver_link.ended": "作废司机链接",

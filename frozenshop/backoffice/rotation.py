@@ -17,7 +17,8 @@ from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
 from logistics.models import ProviderMessage
-from notifications.models import WebhookEndpoint, WechatEvent
+from notifications.models import SmsPush, WebhookEndpoint, WechatEvent
+from notifications.sms import pushes
 from notifications.webhooks import endpoints
 from notifications.wechat import events
 from orders.consignee import Consignee, indexes
@@ -146,6 +147,10 @@ def _renew_wechat_event(event: WechatEvent) -> Mapping[str, str]:
     return _resealed(event, ("body_sealed",), events.purpose_of(event.key))
 
 
+def _renew_sms_push(push: SmsPush) -> Mapping[str, str]:
+    return _resealed(push, ("body_sealed",), pushes.purpose_of(push.digest))
+
+
 def _renew_message(message: ProviderMessage) -> Mapping[str, str]:
     return _resealed(message, ("body_sealed",), messages.purpose_of(message.digest))
 
@@ -170,5 +175,6 @@ TABLES = [
     Rotated(WebhookEndpoint, _renew_endpoint, sealed=("secrets_sealed",)),
     Rotated(WechatEvent, _renew_wechat_event, sealed=("body_sealed",), read=("key",)),
     # A message may be as large as a megabyte.
+    Rotated(SmsPush, _renew_sms_push, sealed=("body_sealed",), read=("digest",), batch=50),
     Rotated(ProviderMessage, _renew_message, sealed=("body_sealed",), read=("digest",), batch=50),
 ]

@@ -11,22 +11,24 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from frozenshop.backoffice.wording import clock, duration, yuan
+from frozenshop.kernel.changelist import may_be_stale
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.errors import Problem
 from notifications.models import ShippingReport, WechatCompany
-from notifications.settlement import correction, frozen, guard, known
+from notifications.settlement import correction, frozen, guard, known, special
 
 VIEW, CHANGE = "notifications.view_shippingreport", "notifications.change_shippingreport"
 COMPANIES = 500
 HOURS = (0, 24, 48, 24 * 7, 24 * 12)
 State = ShippingReport.State
-ACTS: dict[str, tuple[Callable[[ShippingReport, AbstractBaseUser], None], str]] = {
+ACTS: dict[str, tuple[Callable[[ShippingReport, AbstractBaseUser, str | None], None], str]] = {
     "correct": (correction.correct, "更正已排队，几秒后上报微信。"),
     "finish": (correction.finish, "已排队：告诉微信不再发货。"),
     "retry": (correction.retry, "已排队重试。"),
 }
 
 
+@may_be_stale
 def settlement_view(request: HttpRequest) -> HttpResponse:
     """Show the money held back of orders paid more than `hours` ago, by reason, and the oldest of them."""
     if not request.user.has_perm(VIEW):
@@ -44,6 +46,7 @@ def settlement_view(request: HttpRequest) -> HttpResponse:
         "count": sum(one.orders for one in held),
         "held": [(one, yuan(one.fen)) for one in held],
         "rows": [_row(report) for report in rows],
+        "free": guard.known_free(),
         "cut": len(rows) == frozen.SHOWN,
         "companies": WechatCompany.objects.order_by("delivery_id")[:COMPANIES],
     }
@@ -68,6 +71,7 @@ def report_view(request: HttpRequest, report_id: int) -> HttpResponse:
         "together": ShippingReport.objects.filter(payment=report.payment)
         .exclude(pk=report.pk)
         .select_related("order")[:20],
+        "combined": _combined(report),
         "wechat_state": known.STATES.get(report.wechat_state or 0, "—"),
         "times": [
             ("付款", clock(report.order.paid_at)),
@@ -77,6 +81,7 @@ def report_view(request: HttpRequest, report_id: int) -> HttpResponse:
             ("预计结算", clock(report.settles_at)),
             ("已结算", clock(report.settled_at)),
         ],
+        "special": _special(request, report),
         "may_retry": report.state in (State.REFUSED, State.WAITING) and report.order.status not in guard.OVER,
     }
     return TemplateResponse(request, "backoffice/settlement_report.html", context)
@@ -85,15 +90,49 @@ def report_view(request: HttpRequest, report_id: int) -> HttpResponse:
 def _act(request: HttpRequest, report: ShippingReport) -> HttpResponse:
     if not request.user.has_perm(CHANGE) or not isinstance(request.user, AbstractBaseUser):
         raise PermissionDenied
+    if request.POST.get("act") == "special":
+        return _tell_special(request, report, request.user)
     act, done = ACTS.get(request.POST.get("act", ""), (None, ""))
     if act is None:
         raise Http404
     try:
-        act(report, request.user)
+        act(report, request.user, request.POST.get("seen"))
         messages.success(request, done)
     except Problem as problem:
         messages.error(request, problem.message)
     return redirect("admin:settlement_report", report.pk)
+
+
+def _tell_special(request: HttpRequest, report: ShippingReport, user: AbstractBaseUser) -> HttpResponse:
+    try:
+        special.ask(report, user, special.plan(report, request.POST.get("kind", ""), request.POST.get("day", "")))
+        messages.success(request, "报备已排队，几秒后告诉微信。")
+    except Problem as problem:
+        messages.error(request, problem.message)
+    return redirect("admin:settlement_report", report.pk)
+
+
+def _special(request: HttpRequest, report: ShippingReport) -> dict[str, Any]:
+    """What was told of a late shipping, and the form; what was chosen in it is shown before it is told."""
+    found: dict[str, Any] = {"may": special.may_tell(report)}
+    if not found["may"]:
+        return found
+    found["first"], found["last"] = special.days(report)
+    kind, day = request.GET.get("kind", ""), request.GET.get("day", "")
+    if kind:
+        try:
+            found |= {"plan": special.plan(report, kind, day), "kind": kind, "day": day}
+        except Problem as problem:
+            messages.error(request, problem.message)
+    return found
+
+
+def _combined(report: ShippingReport) -> list[ShippingReport]:
+    """The others below the same combined payment."""
+    if not report.combined:
+        return []
+    others = ShippingReport.objects.filter(combined=report.combined).exclude(payment=report.payment)
+    return list(others.select_related("order").order_by("order_id")[:50])
 
 
 def _row(report: ShippingReport) -> dict[str, Any]:

@@ -1,11 +1,18 @@
 """The staff's admin site: Django's own, with the day's work on its index page and the batch view beside it."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
+
+from frozenshop.kernel import replica
+from frozenshop.kernel.changelist import reader, shown_stale
+
+_View = TypeVar("_View", bound=Callable[..., HttpResponseBase])
 
 
 class StaffSite(AdminSite):
@@ -19,14 +26,18 @@ class StaffSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from frozenshop.backoffice.batch import batch_view
         from frozenshop.backoffice.costs import costs_view
+        from frozenshop.backoffice.logs import logs_view
         from frozenshop.backoffice.notifications_people import messages_view, person_view
         from frozenshop.backoffice.settlement import report_view, settlement_view
+        from frozenshop.backoffice.trail import trail_view
 
         own = [
             path("batch/", self.admin_view(batch_view), name="batch"),
             path("costs/", self.admin_view(costs_view), name="costs"),
+            path("logs/", self.admin_view(logs_view), name="logs"),
             path("settlement/", self.admin_view(settlement_view), name="settlement"),
             path("settlement/<int:report_id>/", self.admin_view(report_view), name="settlement_report"),
+            path("trail/", self.admin_view(trail_view), name="trail"),
             path("messages/", self.admin_view(messages_view), name="messages"),
             path("messages/person/<str:recipient>/", self.admin_view(person_view), name="messages_person"),
         ]
@@ -35,7 +46,26 @@ class StaffSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "may_batch": request.user.has_perm("orders.view_order")}
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+    def admin_view(self, view: _View, cacheable: bool = False) -> _View:
+        return super().admin_view(_remembering_writes(view), cacheable)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
         from frozenshop.backoffice.dashboard import tiles
 
-        return super().index(request, {"tiles": tiles(request), **(extra_context or {})})
+        def page() -> TemplateResponse:
+            return super(StaffSite, self).index(request, {"tiles": tiles(request), **(extra_context or {})})
+
+        return shown_stale(request, page)
+
+
+def _remembering_writes(view: _View) -> _View:
+    """What a member of staff has done is there on the pages that they look at next."""
+
+    @functools.wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        if request.method not in ("GET", "HEAD"):
+            replica.wrote(reader(request))
+        return response
+
+    return cast(_View, answered)

@@ -21,6 +21,7 @@ from notifications.models import WebhookEndpoint, WebhookMessage
 from notifications.webhooks import endpoints, publishing, sending
 
 State = WebhookMessage.State
+SHOWN_URL = 60
 _LIST = "admin:notifications_webhookmessage_changelist"
 
 
@@ -58,7 +59,7 @@ class WebhookEndpointAdmin(BaseAdmin[WebhookEndpoint]):
     """Adding and rotating show the secret once, on the answering page; it is stored sealed and never shown again."""
 
     form = EndpointForm
-    list_display = ("url", "description", "enabled", "wanted", "health", "rotating", "sent")
+    list_display = ("where", "description", "enabled", "wanted", "health", "rotating", "sent")
     actions = ("send_test", "replay_dead", "rotate", "end_former", "switch_on", "switch_off")
 
     def has_delete_permission(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> bool:
@@ -69,6 +70,10 @@ class WebhookEndpointAdmin(BaseAdmin[WebhookEndpoint]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
         return ("enabled", "health", "rotating", "sent", "created_at") if obj else ()
+
+    @admin.display(description="地址")
+    def where(self, endpoint: WebhookEndpoint) -> str:
+        return _short(endpoint)
 
     @admin.display(description="事件")
     def wanted(self, endpoint: WebhookEndpoint) -> str:
@@ -187,7 +192,7 @@ class WebhookMessageAdmin(ReadOnlyAdmin[WebhookMessage]):
     """Ninety days of messages; those that were given up can be sent again."""
 
     keyset = ("-created_at", "-id")
-    list_display = ("message_id", "event", "endpoint", "state", "attempts", "last_status", "error", "due", "created_at")
+    list_display = ("message_id", "event", "where", "state", "attempts", "last_status", "error", "due", "created_at")
     list_filter = ("state", "endpoint")
     list_select_related = ("endpoint",)
     search_fields = ("=message_id",)
@@ -207,6 +212,10 @@ class WebhookMessageAdmin(ReadOnlyAdmin[WebhookMessage]):
             return rows.filter(endpoint_id__in=list(WebhookEndpoint.objects.values_list("pk", flat=True)))
         return rows
 
+    @admin.display(description="地址")
+    def where(self, message: WebhookMessage) -> str:
+        return _short(message.endpoint)
+
     @admin.display(description="最近错误")
     def error(self, message: WebhookMessage) -> str:
         return message.last_error[:80]
@@ -225,3 +234,8 @@ class WebhookMessageAdmin(ReadOnlyAdmin[WebhookMessage]):
         count = sending.replay(WebhookMessage.objects.filter(pk__in=ids), staff_actor(request))
         rest = f"其余 {len(ids) - count} 条不是已放弃的，或地址已停用，没有改动。"
         self.message_user(request, f"已重新安排 {count} 条；{rest}")
+
+
+def _short(endpoint: WebhookEndpoint) -> str:
+    """Return the address as long as a column bears it: a longer one would push the state out of sight."""
+    return endpoint.url if len(endpoint.url) <= SHOWN_URL else f"{endpoint.url[:SHOWN_URL]}…"

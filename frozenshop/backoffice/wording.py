@@ -82,8 +82,8 @@ def clock(instant: dt.datetime | None, empty: str = "—") -> str:
     return f"{shanghai(instant):%Y-%m-%d %H:%M}" if instant else empty
 
 
-def short_clock(instant: dt.datetime | None, empty: str = "—") -> str:
-    return short(instant) if instant else empty
+def short_clock(instant: dt.datetime | None) -> str:
+    return short(instant) if instant else "—"
 
 
 def yuan(fen: int | Decimal | None) -> str:

@@ -46,7 +46,7 @@ def prepare() -> tuple[dict[str, Any], Customer]:
         "urls": {
             "admin": f"{settings.PUBLIC_URL}/admin/",
             "api": f"{settings.PUBLIC_URL}/api/",
-            "buyer": f"{settings.PUBLIC_URL}/api/shop",
+            "buyer": f"{settings.PUBLIC_URL}/m/",
             "sandbox": f"http://127.0.0.1:{settings.SANDBOX_PORT}/_sim/",
         },
         "staff": staff,

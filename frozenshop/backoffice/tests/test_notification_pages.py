@@ -21,6 +21,7 @@ from notifications.models import (
 )
 from notifications.tests.conftest import frozen, post
 from notifications.tests.world import bought, parcel, tell
+from notifications.wechat import consents
 from orders.models import Order
 from orders.tests.factories import make_customer, make_order
 
@@ -168,6 +169,7 @@ def test_a_resend_with_a_reason_goes_out_and_is_recorded(service, post):
     assert len(post["wechat_subscribe"].letters) == 2
     entry = AuditEntry.objects.get(action="notice.resent")
     assert (entry.reason, entry.details["notice"]) == ("买家说没有收到", notice.pk)
+    assert "重发通知" in text(service.get(f"/admin/orders/order/{notice.order_id}/change/"))
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
@@ -333,6 +335,12 @@ def test_a_consents_ledger_shows_no_openid(service):
         assert "oSomebody-0123456789abcdef" not in shown
         assert "oSo…def" in shown
     assert "微信说没有授权，清零" in shown
+
+
+def test_a_template_that_a_buyer_switched_off_is_told_in_words(service):
+    consents.withdrawn("oBuyer", "T-delivered", cause="switched_off", key="off")
+    shown = text(service.get(f"/admin/notifications/consent/{Consent.objects.get().pk}/change/"))
+    assert "在微信里关闭，清零" in shown
 
 
 # --- nobody shows ---------------------------------------------------------------------------------

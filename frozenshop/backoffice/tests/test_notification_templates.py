@@ -198,7 +198,8 @@ def test_a_tester_is_found_by_the_phone_that_they_verified(lead, sim):
 
 
 def test_without_consent_the_refusal_is_shown(lead, sim):
-    assert "没有发出：没有订阅授权（no_consent）" in messages(attempt(lead, made(), TESTER))
+    shown = messages(attempt(lead, made(), TESTER))
+    assert "没有发出：没有订阅授权（no_consent）：请先在小程序里允许这条订阅消息" in shown
 
 
 def test_a_test_sms_is_paid_from_the_days_budget_and_its_number_is_kept_nowhere(lead, post, caplog):

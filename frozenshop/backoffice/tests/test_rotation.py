@@ -13,7 +13,8 @@ from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
 from logistics.models import ProviderMessage
-from notifications.models import SmsCode, WebhookEndpoint, WechatEvent
+from notifications.models import SmsCode, SmsPush, WebhookEndpoint, WechatEvent
+from notifications.sms import pushes
 from notifications.webhooks import endpoints
 from notifications.wechat import events
 from orders.consignee import indexes
@@ -130,6 +131,15 @@ def test_what_wechat_pushed_stays_as_it_came():
     rotate()
     with override_settings(**NEW):
         assert crypto.open_sealed(WechatEvent.objects.get().body_sealed, purpose=events.purpose_of("d" * 64)) == "原文"
+
+
+def test_what_an_sms_service_reported_stays_as_it_came():
+    with override_settings(**OLD):
+        body = crypto.seal("原文", purpose=pushes.purpose_of("d" * 64))
+        SmsPush.objects.create(service="aliyun", digest="d" * 64, body_sealed=body)
+    rotate()
+    with override_settings(**NEW):
+        assert crypto.open_sealed(SmsPush.objects.get().body_sealed, purpose=pushes.purpose_of("d" * 64)) == "原文"
 
 
 def test_every_sealed_column_of_the_project_is_in_the_table():

@@ -7,7 +7,7 @@ from notifications.channels import base
 from notifications.models import Delivery, MessageTemplate, Notice
 from notifications.tests.conftest import frozen
 from notifications.tests.sms_sim import Sim, sms
-from notifications.tests.world import bought, fate, later, parcel, tell
+from notifications.tests.world import bought, fate, later, parcel, tell, work
 
 __all__ = ["frozen", "sms"]
 pytestmark = pytest.mark.django_db
@@ -22,6 +22,11 @@ def shipment(sms, frozen, monkeypatch):
     return parcel(bought("oBuyer", phone=PHONE))
 
 
+def reported(sms: Sim) -> None:
+    sms.report()
+    work()
+
+
 def deliveries(milestone="out_for_delivery"):
     rows = Delivery.objects.filter(notice__milestone=milestone).order_by("id")
     return [(row.channel, row.state) for row in rows]
@@ -30,7 +35,7 @@ def deliveries(milestone="out_for_delivery"):
 def test_a_message_arrives_and_its_report_closes_the_delivery(sms: Sim, shipment):
     tell(shipment, "out_for_delivery")
     assert deliveries() == [("sms_aliyun", "sent")]
-    sms.report()
+    reported(sms)
     assert deliveries() == [("sms_aliyun", "delivered")]
     (sent,) = sms.sent
     assert (sent.phone, sent.reference) == (PHONE, Delivery.objects.get().reference)
@@ -40,7 +45,7 @@ def test_the_second_service_takes_over_where_the_first_needs_a_person(sms: Sim, 
     sms.aliyun(error="isv.AMOUNT_NOT_ENOUGH")
     tell(shipment, "out_for_delivery")
     later(frozen, minutes=1)
-    sms.report()
+    reported(sms)
     assert deliveries()[-1] == ("sms_tencent", "delivered")
     assert [one.service for one in sms.sent] == ["tencent_sms"]
 
@@ -48,7 +53,7 @@ def test_the_second_service_takes_over_where_the_first_needs_a_person(sms: Sim, 
 def test_what_a_carrier_refuses_goes_by_the_other_service(sms: Sim, shipment, frozen):
     sms.aliyun(undelivered="IS_CLOSED")
     tell(shipment, "out_for_delivery")
-    sms.report()
+    reported(sms)
     later(frozen, minutes=1)
     assert deliveries() == [("sms_aliyun", "failed"), ("sms_tencent", "sent")]
 
@@ -78,13 +83,13 @@ def test_what_was_never_taken_is_sent_once_that_is_sure(sms: Sim, shipment, froz
 def test_the_report_that_overtakes_our_own_record_is_not_lost(sms: Sim, shipment):
     sms.fault("aliyun_sms", "cut")
     tell(shipment, "out_for_delivery")
-    sms.report()
+    reported(sms)
     assert deliveries() == [("sms_aliyun", "delivered")]
 
 
 def test_no_row_holds_the_phone(sms: Sim, shipment):
     tell(shipment, "out_for_delivery")
-    sms.report()
+    reported(sms)
     kept = f"{list(Delivery.objects.values())}{list(Notice.objects.values())}"
     assert PHONE not in kept
 

@@ -1,5 +1,8 @@
+import re
+
 import pytest
 from django.test import Client
+from django.utils.html import strip_tags
 
 from frozenshop.backoffice.tests.pages import listed, messages, text
 from frozenshop.kernel.models import AuditEntry
@@ -116,3 +119,12 @@ def test_service_staff_have_nothing_to_do_here(service, endpoint):
 
 def test_nobody_deletes_an_endpoint(root, endpoint):
     assert root.post(f"{ENDPOINTS}{endpoint.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_long_address_does_not_push_the_state_out_of_sight(lead):
+    long = f"{URL}/{'x' * 200}"
+    endpoint, _ = endpoints.add(long)
+    dead(endpoint)
+    for page in (ENDPOINTS, MESSAGES):
+        cells = re.findall(r'class="field-where[^"]*">(.*?)</t[hd]>', text(lead.get(page)))
+        assert [strip_tags(cell) for cell in cells] == [f"{long[:60]}…"]

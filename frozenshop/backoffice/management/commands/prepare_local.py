@@ -37,6 +37,8 @@ class Command(BaseCommand):
             "",
             f"  后台 admin    {urls['admin']}",
             f"    账号 {staff['username']}   密码 {staff['password']}",
+            f"  买家 buyer    {urls['buyer']}",
+            f"    手机号 {made['buyer']['phone']}   短信验证码见 {urls['sandbox']}phones",
             f"  接口 API      {settings.PUBLIC_URL}/api/schema/",
             f"  沙箱 sandbox  {urls['sandbox']}",
             f"  全部演示凭据  {credentials.path()}",

@@ -1,0 +1,229 @@
+"""What is held of a person goes; what happened to the orders, and the money, stays.
+
+In steps that each commit, the person's own names last: who breaks it off repeats it, and it goes on with what is left.
+"""
+
+from collections import Counter
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from frozenshop.api import sessions
+from frozenshop.backoffice.models import OrderNote
+from frozenshop.backoffice.subjects.person import Person, orders_of, receives
+from frozenshop.backoffice.subjects.words import Words
+from frozenshop.kernel import audit, clock, crypto, logstore
+from frozenshop.kernel.actor import Actor
+from frozenshop.kernel.crypto import SealBroken
+from frozenshop.kernel.errors import NotPossible
+from frozenshop.kernel.models import OutboxMessage
+from logistics import messages
+from logistics.models import ProviderMessage, Shipment, Subscription, TrackingEvent, UnknownCode, UnreadText
+from notifications.models import (
+    Addressee,
+    Consent,
+    Delivery,
+    Notice,
+    OfficialFollower,
+    OptOut,
+    ShippingReport,
+    SmsCode,
+    SmsPush,
+    Unionid,
+    WechatEvent,
+)
+from notifications.sms import pushes
+from notifications.wechat import events
+from orders import versions
+from orders.models import Alert, AlertNote, Customer, Order, OrderAccess, OrderEvent, OrderStatus
+
+OPEN = (OrderStatus.PLACED, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT)
+UNTOLD = (ShippingReport.State.WAITING, ShippingReport.State.UPLOADING, ShippingReport.State.UNKNOWN)
+BATCH = 200
+NAMED = 5
+
+
+def refuse_if_needed(person: Person) -> None:
+    """Raise NotPossible while an order is under way, or its money is not settled: both need to know who it is for."""
+    under_way = _numbers(orders_of(person).filter(status__in=OPEN))
+    if under_way:
+        raise NotPossible(f"还有没有完成的订单：{under_way}。完成、取消或退款之后再清除")
+    held = orders_of(person).filter(shipping_report__settled_at=None, shipping_report__state__in=UNTOLD)
+    if numbers := _numbers(held):
+        raise NotPossible(f"微信还没有收到这些订单的发货信息：{numbers}。货款结算之后再清除")
+
+
+def _numbers(orders: QuerySet[Order]) -> str:
+    found = list(orders.values_list("order_no", flat=True)[: NAMED + 1])
+    return "、".join(found[:NAMED]) + (" 等" if len(found) > NAMED else "")
+
+
+def erase(person: Person, *, actor: Actor, reason: str) -> Counter[str]:
+    """Erase, and return how many rows of each kind were changed or deleted; the audit keeps the same numbers.
+
+    Raises NotPossible before anything is done. Raises StoreDown where the logs can't be reached: repeat it later.
+    """
+    refuse_if_needed(person)
+    audit.record(actor, "person.erasing", person.subject, reason=reason)
+    counts: Counter[str] = Counter()
+    theirs = [order for order in orders_of(person) if receives(person, order)]
+    waybills = _waybills(theirs)
+    words = Words(person.phones, person.openids, theirs)
+    _samples(words, counts)
+    _sealed_bodies(waybills, words, counts)
+    counts["logs"] += logstore.forget([*waybills, *(order.order_no for order in theirs)], person.recipients)
+    for order in orders_of(person):
+        _order(order.pk, person, actor, counts)
+    _told(person, words, counts)
+    _gone(person, counts)
+    _the_person(person, actor, reason, counts)
+    return counts
+
+
+def preview(person: Person) -> Counter[str]:
+    """Return how many orders would be erased, and how many be without their buyer only. Raises NotPossible."""
+    refuse_if_needed(person)
+    counts: Counter[str] = Counter(customers=len(person.customers))
+    for order in orders_of(person):
+        counts["orders" if receives(person, order) else "bought_for_others"] += 1
+    counts["notices"] = Notice.objects.filter(recipient__in=person.recipients).count()
+    return counts
+
+
+# --- orders ---------------------------------------------------------------------------------------
+
+
+def _order(pk: int, person: Person, actor: Actor, counts: Counter[str]) -> None:
+    """One order in one transaction: its consignee, if that is the person, and every text about it."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=pk)
+        theirs = receives(person, order)
+        words = Words(person.phones, person.openids, [order] if theirs else [])
+        Order.objects.filter(pk=pk).update(note=words(order.note))
+        _texts(order, words, counts)
+        gone = OrderAccess.objects.filter(order=order, customer__in=person.customers)
+        counts["accesses"] += gone.delete()[0]
+        if theirs and order.consignee_sealed:
+            empty = dict.fromkeys(("consignee_sealed", "phone_index", "name_index", "tail_index"), "")
+            Order.objects.filter(pk=pk).update(**empty)
+            audit.record(actor, "order.erased", order.order_no)
+            counts["orders"] += 1
+        versions.bump([pk])
+
+
+def _texts(order: Order, words: Words, counts: Counter[str]) -> None:
+    shipments = list(order.shipments.values_list("pk", flat=True))
+    places: list[tuple[QuerySet[Any], tuple[str, ...]]] = [
+        (OrderEvent.objects.filter(order=order), ("reason",)),
+        (OrderNote.objects.filter(order_no=order.order_no), ("text",)),
+        (Alert.objects.filter(order=order), ("detail", "resolution")),
+        (AlertNote.objects.filter(alert__order=order), ("text",)),
+        (Shipment.objects.filter(pk__in=shipments), ("void_reason",)),
+        (Subscription.objects.filter(shipment__in=shipments), ("detail",)),
+        (TrackingEvent.objects.filter(shipment__in=shipments), ("text", "location")),
+        (Delivery.objects.filter(notice__order=order), ("said",)),
+        (ShippingReport.objects.filter(order=order), ("said", "special_said", "content", "wanted")),
+    ]
+    for rows, columns in places:
+        counts["texts"] += _cleaned(rows, columns, words)
+
+
+def _cleaned(rows: QuerySet[Any], columns: tuple[str, ...], words: Words) -> int:
+    """Change those rows alone that name the person; return how many."""
+    changed = 0
+    for row in rows.only("pk", *columns).iterator(chunk_size=BATCH):
+        before = {name: getattr(row, name) for name in columns}
+        after = {name: words(old) if isinstance(old, str) else words.out_of(old) for name, old in before.items()}
+        if after != before:
+            changed += rows.model._default_manager.filter(pk=row.pk).update(**after)
+    return changed
+
+
+# --- what names them elsewhere --------------------------------------------------------------------
+
+
+def _samples(words: Words, counts: Counter[str]) -> None:
+    for model in (UnreadText, UnknownCode):
+        for literal in words.literal:
+            found = model._default_manager.filter(sample__contains=literal)
+            counts["samples"] += _cleaned(found, ("sample",), words)
+
+
+def _sealed_bodies(waybills: list[str], words: Words, counts: Counter[str]) -> None:
+    """Messages as they came, which may speak of others too: only the person's own words are taken out."""
+    near = ProviderMessage.objects.filter(waybill_no__in=[*waybills, ""])
+    for message in near.order_by("pk").iterator(chunk_size=BATCH):
+        counts["raw_messages"] += _resealed(message, messages.purpose_of(message.digest), words)
+    for push in SmsPush.objects.order_by("pk").iterator(chunk_size=BATCH):
+        counts["raw_messages"] += _resealed(push, pushes.purpose_of(push.digest), words)
+    for event in WechatEvent.objects.order_by("pk").iterator(chunk_size=BATCH):
+        counts["raw_messages"] += _resealed(event, events.purpose_of(event.key), words)
+
+
+def _resealed(row: Any, purpose: str, words: Words) -> int:
+    """Return 1 where the person stood in it. Bodies hold bytes as latin-1; words are looked for as they read."""
+    try:
+        body = crypto.open_sealed(row.body_sealed, purpose=purpose)
+    except SealBroken:
+        return 0
+    clean = _without(body, words)
+    if clean == body:
+        return 0
+    fresh = crypto.seal(clean, purpose=purpose)
+    changed: int = type(row)._default_manager.filter(pk=row.pk, body_sealed=row.body_sealed).update(body_sealed=fresh)
+    return changed
+
+
+def _without(body: str, words: Words) -> str:
+    try:
+        text = body.encode("latin-1").decode()
+    except UnicodeError:
+        return words.in_any_form(body)
+    return words.in_any_form(text).encode().decode("latin-1")
+
+
+def _told(person: Person, words: Words, counts: Counter[str]) -> None:
+    """Notices stay, told to nobody in particular; what still waits is told no more."""
+    waiting = Notice.objects.filter(recipient__in=person.recipients, state=Notice.State.WAITING)
+    waiting.update(state=Notice.State.NOT_TOLD, why=Notice.Why.EXPIRED, channel="", settled_at=clock.now())
+    for name in person.recipients:
+        while ids := list(Notice.objects.filter(recipient=name).values_list("pk", flat=True)[:BATCH]):
+            _cleaned(Delivery.objects.filter(notice__in=ids), ("said",), words)
+            for pk in ids:
+                counts["notices"] += Notice.objects.filter(pk=pk).update(recipient=f"erased:{pk}")
+
+
+def _gone(person: Person, counts: Counter[str]) -> None:
+    """Rows that exist only because of who they are."""
+    about = [one.pk for one in person.customers]
+    names = list(person.openids)
+    rows: list[tuple[str, QuerySet[Any]]] = [
+        ("addressees", Addressee.objects.filter(recipient__in=person.recipients)),
+        ("consents", Consent.objects.filter(openid__in=names)),
+        ("sms_codes", SmsCode.objects.filter(phone_index__in=person.indexes)),
+        ("opt_outs", OptOut.objects.filter(customer__in=about)),
+        ("tasks", OutboxMessage.objects.filter(topic="notifications.learn_follower", payload__openid__in=names)),
+        ("followers", OfficialFollower.objects.filter(Q(unionid__in=names) | Q(openid__in=names))),
+    ]
+    for name, found in rows:
+        counts[name] += found.delete()[0]
+
+
+def _the_person(person: Person, actor: Actor, reason: str, counts: Counter[str]) -> None:
+    """Last, and with the proof: until then a repetition finds them again."""
+    about = [one.pk for one in person.customers]
+    with transaction.atomic():
+        counts["followers"] += Unionid.objects.filter(customer__in=about).delete()[0]
+        counts["accesses"] += OrderAccess.objects.filter(customer__in=about).delete()[0]
+        counts["customers"] += Customer.objects.filter(pk__in=about).update(
+            openid=None, phone_sealed="", phone_index=None, phone_verified_at=None
+        )
+        audit.record(actor, "person.erased", person.subject, reason=reason, details=dict(counts))
+        for customer in person.customers:
+            sessions.phone_moved(customer)
+
+
+def _waybills(orders: list[Order]) -> list[str]:
+    found = Shipment.objects.filter(orders__in=[order.pk for order in orders])
+    return list(found.values_list("waybill_no", flat=True).distinct())
