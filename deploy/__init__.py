@@ -1,0 +1,1 @@
+"""What is needed to run the program elsewhere: image, places, watching, backups, releases."""
