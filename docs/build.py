@@ -1,4 +1,5 @@
-"""Write the parts of the docs that are made from the code: the module table, the picture of imports, the lifecycle.
+"""Write what is made from the code: the module table, the picture of imports, the lifecycle; what the mini-program
+knows of the API.
 
 `python -m docs.build` writes them; `python -m docs.build --check` fails where they are out of date.
 """
@@ -7,7 +8,7 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,12 +94,19 @@ def replaced(text: str, name: str, made: str) -> str:
     return pattern.sub(lambda match: match[1] + made + "\n" + match[2], text)
 
 
+def with_parts(file: str, makers: dict[str, Callable[[], str]]) -> str:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for name, make in makers.items():
+        text = replaced(text, name, make())
+    return text
+
+
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     import django
 
     django.setup()
-    from docs import anomaly_tables
+    from docs import anomaly_tables, buyers_api
     from notifications.settlement import errors as settlement_errors
 
     parts = {
@@ -107,16 +115,13 @@ def main() -> int:
         "docs/settlement.md": {"errors": settlement_errors.table},
         "docs/anomalies.md": {"kinds": anomaly_tables.kinds, "silence": anomaly_tables.silence},
     }
-    stale = []
-    for file, makers in parts.items():
-        path = ROOT / file
-        old = new = path.read_text(encoding="utf-8")
-        for name, make in makers.items():
-            new = replaced(new, name, make())
-        if new != old:
-            stale.append(file)
-            if "--check" not in sys.argv:
-                path.write_text(new, encoding="utf-8")
+    made = {file: with_parts(file, makers) for file, makers in parts.items()} | {buyers_api.FILE: buyers_api.text()}
+    stale = [file for file, text in made.items() if (ROOT / file).read_text(encoding="utf-8") != text]
+    if "--check" not in sys.argv:
+        for file in stale:
+            (ROOT / file).write_text(made[file], encoding="utf-8")
+        if buyers_api.FILE in stale:
+            print("the buyers' API is another one: `npm run api` in miniprogram/ makes its types anew")
     if stale and "--check" in sys.argv:
         print(f"out of date, run `make docs`: {', '.join(stale)}")
         return 1
