@@ -21,13 +21,13 @@ SERVICES = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="also the tests marked slow (as RUN_SLOW=1 does)")
+    parser.addoption("--slow", action="store_true", help="also the tests marked slow or drill (as RUN_SLOW=1 does)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left_out: set[pytest.Item] = set()
     if not config.getoption("--slow") and os.environ.get("RUN_SLOW") != "1":
-        left_out |= {item for item in items if item.get_closest_marker("slow")}
+        left_out |= {item for item in items if item.get_closest_marker("slow") or item.get_closest_marker("drill")}
     if os.environ.get("ON_SERVICES_ONLY_WHAT_DIFFERS") == "1":
         left_out |= {item for item in items if _is_the_same_on_services(item)}
     if left_out:

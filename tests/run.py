@@ -1,4 +1,6 @@
-"""Run the tests: on the embedded default, then again on the services that answer; with `--all`, the slow ones too."""
+"""Run the tests: on the embedded default, then again on the services that answer; with `--all`, the slow ones, with
+`--drills`, those that take the whole program and its stores apart.
+"""
 
 import os
 import socket
@@ -25,9 +27,17 @@ def can_speak_mysql() -> bool:
 
 
 def pytest(title: str, extra: list[str], environment: dict[str, str]) -> int:
+    return timed(title, ["-m", "pytest", *extra], environment)
+
+
+def miniprogram() -> int:
+    return timed("mini-program: Vitest", ["miniprogram/scripts/make.py", "test"], {})
+
+
+def timed(title: str, arguments: list[str], environment: dict[str, str]) -> int:
     print(f"\n=== {title}", flush=True)
     started = time.monotonic()
-    code = subprocess.run([sys.executable, "-m", "pytest", *extra], env=os.environ | environment).returncode
+    code = subprocess.run([sys.executable, *arguments], env=os.environ | environment).returncode
     print(f"=== {title}: {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - started:.0f} s", flush=True)
     return code
 
@@ -41,10 +51,13 @@ def main() -> int:
         print(f"Required, but absent: {', '.join(absent)}", file=sys.stderr)
         return 1
     embedded, services = ["-n", "2", "--dist", "loadgroup"], ["-n", "2", "--dist", "loadgroup"]
-    if "--all" in sys.argv:
-        embedded = ["-m", "slow and not services", "--slow", "--timeout=1200"]
-        services = ["-m", "slow and services", "--slow", "--timeout=1200"]
-    codes = [pytest("embedded default: SQLite, memory, files", embedded, {"REQUIRE_SERVICES": "0"})]
+    if kind := next((mark for option, mark in (("--all", "slow"), ("--drills", "drill")) if option in sys.argv), ""):
+        embedded = ["-m", f"{kind} and not services", "--slow", "--timeout=1200"]
+        services = ["-m", f"{kind} and services", "--slow", "--timeout=1200"]
+    codes = [] if kind else [miniprogram()]
+    # No service is used here, but what has nothing to do with services is still required.
+    here = {"REQUIRE_SERVICES": "0", "REQUIRE_NODE": str(int(required))}
+    codes.append(pytest("embedded default: SQLite, memory, files", embedded, here))
     if absent:
         print(f"Not on the services: {', '.join(absent)} did not answer.")
     else:

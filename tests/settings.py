@@ -27,6 +27,7 @@ _defaults = {
     "METRICS_TOKEN": "test-only-metrics-token",
     "SHOP_PHONE": "4000000000",
     "NOTIFY_THREADS": "1",
+    "LOG_KINDS": "none",
 }
 for _name, _value in _defaults.items():
     os.environ.setdefault(_name, _value)
@@ -49,3 +50,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # A folder in which nothing comes and goes while WhiteNoise reads it.
 STATIC_ROOT = f"{_var}/static"
 os.makedirs(STATIC_ROOT, exist_ok=True)
+MINIPROGRAM_DIR = f"{_var}/miniprogram"

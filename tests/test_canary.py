@@ -300,6 +300,7 @@ def test_nothing_of_a_consignee_is_left_in_plain_text(tmp_path, own_stores, logi
     ]  # fmt: skip
     hits = [(place, hit) for place, data in places for hit in canary.found_in(data)]
     assert not hits, "\n".join(f"{place}: {hit}" for place, hit in hits[:30])
+    _labels_are_words(dict(journey.shown)["metrics"].decode())
 
 
 def _all_of_it_happened(journey: Journey, log: canary.Log) -> None:
@@ -317,6 +318,16 @@ def _all_of_it_happened(journey: Journey, log: canary.Log) -> None:
     assert list(canary.files(journey.broker))
     assert {"http.call", "outbox.failed"} <= {json.loads(line).get("event") for line in log.lines}
     assert list(canary.cached([])) or settings.REDIS_URL
+
+
+def _labels_are_words(page: str) -> None:
+    """Each series is one of a bounded set: no label grows with orders, people, parcels or addresses."""
+    series = [line for line in page.splitlines() if line.startswith("frozenshop_")]
+    # The process may have run any other test before: every route, task and channel in turn.
+    assert 200 < len(series) < 15000
+    labels = {label for line in series for label in re.findall(r'(\w+)="([^"]*)"', line) if label[0] != "le"}
+    odd = {value for _, value in labels if not value.isascii() or re.search(r"[0-9]{5}|CAN-|SF7", value)}
+    assert odd == set()
 
 
 def test_no_setting_lets_templates_log_their_contexts():

@@ -19,7 +19,8 @@ def test_the_parts_made_from_the_code_are_current():
 
 
 def test_every_setting_stands_in_the_example_and_nothing_else_does():
-    read = set(READ.findall((ROOT / "frozenshop/settings.py").read_text())) | {"VAR_DIR"}
+    files = ("frozenshop/settings.py", "deploy/backup/settings.py")
+    read = {name for file in files for name in READ.findall((ROOT / file).read_text())} | {"VAR_DIR"}
     assert set(NAMED.findall((ROOT / ".env.example").read_text())) == read
 
 

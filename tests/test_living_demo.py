@@ -25,17 +25,20 @@ class Buyer:
         assert answer.status_code == 200, answer.text
         self.login = answer.json()
 
-    def call(self, method: str, target: str, payload: object = None) -> requests.Response:
+    def call(
+        self, method: str, target: str, payload: object = None, headers: dict[str, str] | None = None
+    ) -> requests.Response:
         body = b"" if payload is None else json.dumps(payload).encode()
         signed = signed_headers("MP1-HMAC-SHA256", self.login["sign_secret"], method, target, body)
-        headers = {
+        sent = {
             "Authorization": f"Bearer {self.login['token']}",
             "X-MP-Timestamp": signed["timestamp"],
             "X-MP-Nonce": signed["nonce"],
             "X-MP-Signature": signed["signature"],
             "Content-Type": "application/json",
+            **(headers or {}),
         }
-        return requests.request(method, self.base + target, data=body, headers=headers, timeout=10)
+        return requests.request(method, self.base + target, data=body, headers=sent, timeout=10)
 
 
 @pytest.mark.timeout(400)

@@ -32,6 +32,7 @@ PRODUCTION = {
     "WECHAT_APPID": "wx0123456789abcdef",
     "WECHAT_APP_SECRET": secrets.token_hex(16),
     "METRICS_TOKEN": secrets.token_urlsafe(24),
+    "BACKUP_REPOSITORY": "s3:https://s3.example.com/backups/shop",
     **{name: make_secret(name) for name in KEYS},
 }
 
@@ -85,6 +86,8 @@ EVERY_INTEGRATION = {
     "EMAIL_FROM": "shop@example.com",
     "ALIYUN_SMS_CODE_TEMPLATE": "SMS_123456789",
     "TENCENT_SMS_CODE_TEMPLATE": "1234567",
+    "MONGODB_URL": f"mongodb://shop:secret@{NOBODY}/shop",
+    "REPLICA_DATABASE_URL": f"mysql://reader:secret@{NOBODY}/frozenshop",
 }
 
 
@@ -99,6 +102,7 @@ def test_an_integration_without_its_keys_is_off_and_says_so_once(manage):
     said = [line.split(".")[0].strip("?: (") for line in done.stderr.splitlines() if line.startswith("?:")]
     assert done.returncode == 0
     assert {"cainiao", "kuaidi100", "sf", "aliyun_sms", "tencent_sms", "wecom_bot", "email"} <= set(said)
+    assert {"wechat_official", "mongodb", "replica"} <= set(said)
     assert len(said) == len(set(said))
     assert not {"ERRORS:", "WARNINGS:"} & set(done.stderr.splitlines())
 
@@ -151,7 +155,7 @@ def test_an_integration_without_keys_is_off_and_says_so_without_failing(manage):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("url", ["http://api.example.com", "https://127.0.0.1:8001", "https://0.0.0.0/", ""])
+@pytest.mark.parametrize("url", ["http://api.example.com", "https://127.0.0.1:8001", "https://0.0.0.0/"])
 def test_an_integration_goes_over_https_and_off_this_machine(manage, url):
     said = refusal(manage(*CHECK, KDNIAO_BASE_URL=url, WECHAT_BASE_URL=url))
     assert "KDNIAO_BASE_URL" in said

@@ -8,6 +8,7 @@ from django.conf import settings
 from frozenshop.api.urls import urlpatterns
 from logistics import checks
 from logistics.carriers import CODE_FIELDS, OWN_WAYBILLS
+from logistics.contracts import CONTRACTS
 from logistics.models import Provider
 from logistics.providers.base import PROVIDERS
 from sandbox.services import VOICES
@@ -33,6 +34,9 @@ class TestEachProvider:
     def test_it_has_its_page_and_its_tests(self, name):
         assert (ROOT / f"docs/providers/{name}.md").exists()
         assert (ROOT / f"logistics/tests/test_{name}.py").exists()
+
+    def test_its_messages_are_watched_for_changes(self, name):
+        assert name in CONTRACTS
 
     def test_the_sandbox_stands_in_for_it(self, name):
         assert name in VOICES

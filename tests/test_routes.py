@@ -25,9 +25,10 @@ CALLBACKS = {
 }  # fmt: skip
 NEEDS_TOKEN = {"metrics"}
 DRIVERS = {"d/<any:secret>"}
+BUYERS_PAGES = {"m/", "m/<path:name>"}
 OWN = {
     "api/orders", "api/orders/counts", "api/orders/statuses", "api/auth/logout", "api/auth/phone",
-    "api/subscriptions", "api/subscriptions/advice", "api/me/notifications",
+    "api/subscriptions", "api/subscriptions/advice", "api/me", "api/me/notifications",
 }  # fmt: skip
 BUYERS_ORDER = {f"api/orders/<any:order_no>{verb}" for verb in ("", "/refresh", "/confirm", "/wechat")}
 SHOPS = {
@@ -41,18 +42,20 @@ LISTS = {
     "kernel": ("outboxmessage", "jobrun", "calendarday", "shopcalendar", "auditentry", "merchantkey"),
     "orders": ("productcategory", "product", "customer", "order", "alert"),
     "logistics": (
-        "carrier", "shipment", "providercall", "providermessage", "providerstate", "unknowncode", "unreadtext",
+        "carrier", "shipment", "providercall", "providermessage", "providernews", "providerstate", "unknowncode",
+        "unreadtext",
     ),
     "notifications": (
         "notice", "delivery", "messagetemplate", "consent", "smsbudget", "channelstate", "staffcontact",
-        "webhookendpoint", "webhookmessage",
+        "webhookendpoint", "webhookmessage", "smspush",
     ),
     "auth": ("user", "group"),
     "django_celery_beat": ("periodictask",),
 }  # fmt: skip
 PAGES = ("", "add/", *(f"<path:object_id>/{page}" for page in ("", "history/", "delete/", "change/")))
 STAFF = {
-    "admin/batch/", "admin/costs/", "admin/autocomplete/", "admin/r/<path:content_type_id>/<path:object_id>/",
+    "admin/batch/", "admin/costs/", "admin/logs/", "admin/trail/", "admin/autocomplete/",
+    "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/auth/user/<id>/password/", "admin/orders/order/<int:order_id>/do/<slug:name>/", "admin/(?P<url>.*)$",
     "admin/orders/alert/statistics/", "admin/settlement/", "admin/settlement/<int:report_id>/",
     "admin/messages/", "admin/messages/person/<str:recipient>/", "admin/notifications/notice/<int:notice_id>/resend/",
@@ -60,7 +63,8 @@ STAFF = {
     "admin/^(?P<app_label>kernel|orders|logistics|notifications|auth|django_celery_beat)/$",
     *(f"admin/{app}/{model}/{page}" for app, models in LISTS.items() for model in models for page in PAGES),
 }  # fmt: skip
-TABLE = PUBLIC | CALLBACKS | NEEDS_TOKEN | DRIVERS | OWN | BUYERS_ORDER | SHOPS | LOGIN | ANY_STAFF | STAFF
+PROGRAMS = PUBLIC | CALLBACKS | NEEDS_TOKEN | OWN | BUYERS_ORDER | SHOPS
+TABLE = PROGRAMS | DRIVERS | BUYERS_PAGES | LOGIN | ANY_STAFF | STAFF
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 WITHOUT_DATA = {204, 301, 302, 400, 401, 403, 404, 405}
 FISH = "蓝鳍金枪鱼大腹"
@@ -137,7 +141,7 @@ def address(route: str, order: Order) -> str:
         "<any:order_no>": order.order_no, "<any:waybill_no>": "SF0009990009990", "<path:object_id>": key,
         "<int:order_id>": order.pk, "<slug:name>": "unmask", "<id>": 1, "<path:content_type_id>": 1,
         "<int:report_id>": 1, "<int:notice_id>": 1, "<int:template_id>": 1, "<str:recipient>": "customer:1",
-        "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "<any:secret>": "guessed",
+        "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "<any:secret>": "guessed", "<path:name>": "nothing.js",
         "^(?:api|merchant|callbacks)/": "api/nothing",
         "^(?P<app_label>kernel|orders|logistics|notifications|auth|django_celery_beat)/$": "orders/",
     }  # fmt: skip
@@ -169,7 +173,7 @@ def let_in(visitor: Callable[[], Send], order: Order, answering: set[str]) -> li
     return wrong
 
 
-OPEN_TO_ALL = PUBLIC | LOGIN
+OPEN_TO_ALL = PUBLIC | LOGIN | BUYERS_PAGES
 
 
 def test_nobody_gets_in_anywhere(victim, nobody):
