@@ -3,7 +3,10 @@
 from django.db import models
 from django.utils import timezone
 
+from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchFilePiece, BatchRow
 from frozenshop.kernel.fields import KeyField
+
+__all__ = ["Batch", "BatchFile", "BatchFilePiece", "BatchRow", "OrderNote"]
 
 
 class OrderNote(models.Model):
