@@ -231,6 +231,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
+# How long after a password or second factor staff may unmask, export and change roles without giving it again.
+STAFF_REAUTH_MINUTES = env.int("STAFF_REAUTH_MINUTES", default=15, at_least=1, at_most=1440)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0, at_least=0, at_most=10)
 if not DEBUG:

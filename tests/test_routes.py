@@ -37,7 +37,10 @@ SHOPS = {
     "merchant/orders/<any:order_no>/shipments/<any:waybill_no>/events",
 }  # fmt: skip
 LOGIN = {"admin/login/"}
-ANY_STAFF = {"admin/", "admin/logout/", "admin/password_change/", "admin/password_change/done/", "admin/jsi18n/"}
+ANY_STAFF = {
+    "admin/", "admin/logout/", "admin/password_change/", "admin/password_change/done/", "admin/jsi18n/",
+    "admin/account/again/",
+}  # fmt: skip
 LISTS = {
     "kernel": ("outboxmessage", "jobrun", "calendarday", "shopcalendar", "auditentry", "merchantkey"),
     "orders": ("productcategory", "product", "customer", "order", "alert"),

@@ -29,6 +29,7 @@ class StaffSite(AdminSite):
         from frozenshop.backoffice.logs import logs_view
         from frozenshop.backoffice.notifications_people import messages_view, person_view
         from frozenshop.backoffice.settlement import report_view, settlement_view
+        from frozenshop.backoffice.signin import views as signin
         from frozenshop.backoffice.trail import trail_view
 
         own = [
@@ -38,10 +39,19 @@ class StaffSite(AdminSite):
             path("settlement/", self.admin_view(settlement_view), name="settlement"),
             path("settlement/<int:report_id>/", self.admin_view(report_view), name="settlement_report"),
             path("trail/", self.admin_view(trail_view), name="trail"),
+            path("account/again/", self.admin_view(signin.again_view), name="signin_again"),
             path("messages/", self.admin_view(messages_view), name="messages"),
             path("messages/person/<str:recipient>/", self.admin_view(person_view), name="messages_person"),
         ]
         return [*own, *super().get_urls()]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from frozenshop.backoffice.signin import recent
+
+        answer = super().login(request, extra_context)
+        if request.method == "POST" and answer.status_code == 302:
+            recent.remember(request)
+        return answer
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "may_batch": request.user.has_perm("orders.view_order")}

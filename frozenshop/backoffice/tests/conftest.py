@@ -5,8 +5,17 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from frozenshop.backoffice.roles import ensure_roles
+from frozenshop.backoffice.signin import recent
+from frozenshop.kernel import clock
 
 Login = Callable[..., Client]
+
+
+def proved_now(client: Client) -> None:
+    """As after giving the password: what asks for it again doesn't for a while."""
+    session = client.session
+    session[recent.PROVED_AT] = clock.now().timestamp()
+    session.save()
 
 
 @pytest.fixture
@@ -21,6 +30,7 @@ def login(db) -> Login:
             user.groups.add(Group.objects.get(name=role))
         client = Client()
         client.force_login(user)
+        proved_now(client)
         return client
 
     return make

@@ -12,7 +12,7 @@ from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
 
-OPEN_TO_ALL_STAFF = {"index", "login", "logout", "password_change", "password_change_done", "jsi18n"}
+OPEN_TO_ALL_STAFF = {"index", "login", "logout", "password_change", "password_change_done", "jsi18n", "signin_again"}
 # These answer 403 or 404 for what they aren't told or may not show; they are tested by themselves below.
 NEEDS_ARGUMENTS = {"autocomplete", "view_on_site", "app_list"}
 

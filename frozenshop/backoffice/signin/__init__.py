@@ -1,0 +1,1 @@
+"""How staff come in and stay in: password, second factor, proof of being there still, lock-out, sessions."""
