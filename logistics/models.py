@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from frozenshop.kernel import request_id
-from frozenshop.kernel.fields import KeyField
+from frozenshop.kernel.fields import KeyField, ReversedField
 from orders.models import Order, OrderLine, TemperatureClass
 
 
@@ -95,6 +95,7 @@ class Shipment(models.Model):
 
     carrier = models.ForeignKey(Carrier, models.PROTECT, verbose_name="承运商", related_name="shipments")
     waybill_no = KeyField("运单号", max_length=64)
+    waybill_reversed = ReversedField("运单号（倒序）", max_length=64, of="waybill_no")
     generation = models.PositiveSmallIntegerField("运单代次", default=1)
     orders: models.ManyToManyField[Order, "ShipmentOrder"] = models.ManyToManyField(
         Order, through="ShipmentOrder", related_name="shipments"
@@ -147,10 +148,12 @@ class Shipment(models.Model):
         ]
         indexes = [
             models.Index(fields=["waybill_no"], name="shipment_waybill"),
+            models.Index(fields=["waybill_reversed"], name="shipment_waybill_end"),
             models.Index(fields=["next_poll_at", "id"], name="shipment_poll"),
             models.Index(fields=["stale_after", "id"], name="shipment_stale"),
             models.Index(fields=["recheck_at", "id"], name="shipment_recheck"),
             models.Index(fields=["status", "status_at", "id"], name="shipment_status"),
+            models.Index(fields=["status", "eta_latest", "id"], name="shipment_due"),
             models.Index(fields=["shipped_at", "id"], name="shipment_shipped"),
         ]
 

@@ -137,6 +137,7 @@ class Order(models.Model):
             models.Index(fields=["name_index", "placed_at", "id"], name="order_name"),
             models.Index(fields=["tail_index", "placed_at", "id"], name="order_tail"),
             models.Index(fields=["not_shipped_after", "id"], name="order_not_shipped"),
+            models.Index(fields=["city", "placed_at", "id"], name="order_city"),
         ]
 
     def __str__(self) -> str:
@@ -185,6 +186,7 @@ class OrderLine(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "订单明细"
         constraints = [models.UniqueConstraint(fields=["order", "position"], name="line_position")]
+        indexes = [models.Index(fields=["sku", "order"], name="line_sku")]
 
     def __str__(self) -> str:
         return f"{self.name}×{self.quantity}"
