@@ -6,30 +6,34 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, models
+from django.db.models.expressions import DatabaseDefault, Value
 
 BATCH = 2000
 
 
 class TableWriter:
-    """Buffers rows of one model and inserts them in batches. Fields not given get the model's default."""
+    """Buffers rows of one model and inserts them in batches. Fields not given get the model's default.
 
-    def __init__(self, model: type[models.Model]) -> None:
-        fields = model._meta.concrete_fields
-        quote = connection.ops.quote_name
-        columns = ", ".join(quote(str(field.column)) for field in fields)
-        marks = ", ".join(["%s"] * len(fields))
-        self.sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608 (our own names)
-        self.place = {field.attname: position for position, field in enumerate(fields)}
-        self.template = [None if field.null or field.primary_key else stored(field.get_default()) for field in fields]
-        self.key_place = next(position for position, field in enumerate(fields) if field.primary_key)
-        self.next_id = (model._default_manager.aggregate(top=models.Max("pk"))["top"] or 0) + 1
+    What the database computes or fills by itself is left to it. `first_id`: the key of the first row; by default the
+    one after the table's greatest.
+    """
+
+    def __init__(self, model: type[models.Model], first_id: int | None = None) -> None:
+        self.fields = [field for field in model._meta.concrete_fields if not left_to_database(field)]
+        self.place = {field.attname: position for position, field in enumerate(self.fields)}
+        self.template = [None if field.null or field.primary_key else default(field) for field in self.fields]
+        self.key_place = next(position for position, field in enumerate(self.fields) if field.primary_key)
+        self.next_id = next_key(model) if first_id is None else first_id
         self.rows: list[list[Any]] = []
+        quote = connection.ops.quote_name
+        self.table = quote(model._meta.db_table)
+        self.columns = ", ".join(quote(str(field.column)) for field in self.fields)
 
     def add(self, **values: Any) -> int:
         """Buffer one row and return its primary key."""
         row, place = self.template.copy(), self.place
         for name, value in values.items():
-            row[place[name]] = stored(value) if value.__class__ is dt.datetime else value
+            row[place[name]] = value
         row[self.key_place] = pk = self.next_id
         self.next_id += 1
         self.rows.append(row)
@@ -37,9 +41,29 @@ class TableWriter:
 
     def flush(self) -> None:
         if self.rows:
+            marks = ", ".join(["%s"] * len(self.fields))
             with connection.cursor() as cursor:
-                cursor.executemany(self.sql, self.rows)
+                cursor.executemany(
+                    f"INSERT INTO {self.table} ({self.columns}) VALUES ({marks})",  # noqa: S608 (our own names)
+                    [[stored(value) for value in row] for row in self.rows],
+                )
             self.rows.clear()
+
+
+def left_to_database(field: Any) -> bool:
+    return bool(field.generated) or (not field.null and isinstance(default(field), DatabaseDefault))
+
+
+def default(field: Any) -> Any:
+    """Return what a new row has in the column; DatabaseDefault where only the database knows."""
+    value = field.get_default()
+    if isinstance(value, DatabaseDefault) and isinstance(value.expression, Value):
+        return value.expression.value
+    return value
+
+
+def next_key(model: type[models.Model]) -> int:
+    return (model._default_manager.aggregate(top=models.Max("pk"))["top"] or 0) + 1
 
 
 @contextmanager
@@ -58,7 +82,7 @@ def unchecked() -> Iterator[None]:
 
 def stored(value: Any) -> Any:
     """Return the value as both SQLite and MySQL keep it: an instant as UTC text without its zone."""
-    if not isinstance(value, dt.datetime):
+    if value.__class__ is not dt.datetime:
         return value
     instant = value if value.tzinfo is dt.UTC else value.astimezone(dt.UTC)
     return instant.isoformat(" ", "microseconds")[:26]
