@@ -110,14 +110,31 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "审计记录"
         indexes = [
-            models.Index(fields=["subject", "id"], name="audit_subject"),
-            models.Index(fields=["actor", "id"], name="audit_actor"),
+            models.Index(fields=["subject", "at", "id"], name="audit_by_subject"),
+            models.Index(fields=["actor", "at", "id"], name="audit_by_actor"),
+            models.Index(fields=["action", "at", "id"], name="audit_by_action"),
             models.Index(fields=["at", "id"], name="audit_at"),
-            models.Index(fields=["request_id"], name="audit_request"),
+            models.Index(fields=["request_id", "at", "id"], name="audit_by_request"),
         ]
+        permissions = [("export_auditentry", "可以导出审计记录")]
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject}"
+
+
+class AuditSubject(models.Model):
+    """One more subject of an act on many, so that it is found from each. Made from the entry's own details."""
+
+    audit_id = models.BigIntegerField("审计记录")
+    subject = KeyField("对象", max_length=150)
+    at = models.DateTimeField("时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "审计涉及的对象"
+        constraints = [models.UniqueConstraint(fields=["subject", "at", "audit_id"], name="auditsubject_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} #{self.audit_id}"
 
 
 class AuditSeal(models.Model):

@@ -318,7 +318,7 @@ HARMLESS = {
     "a driver's, ended with the parcel": "DriverLink",
     "holds ids, statuses and instants, and nothing of a person": "WebhookMessage",
     "masked, and gone after 7 days": "IdempotencyKey",
-    "the proof itself, sealed in a chain; no names by rule": "AuditEntry",
+    "the proof itself, sealed in a chain; no names by rule": "AuditEntry AuditSubject",
 }
 
 

@@ -1,14 +1,17 @@
 import datetime as dt
 import json
+from io import StringIO
 
 import pytest
 import time_machine
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.test import override_settings
 
 from frozenshop.kernel import audit, clock, leases
 from frozenshop.kernel.actor import SYSTEM, Actor, Source
+from frozenshop.kernel.audit import chain as sealing
 from frozenshop.kernel.models import AuditEntry, AuditSeal
 
 pytestmark = pytest.mark.django_db
@@ -31,8 +34,8 @@ def chain():
     return rows
 
 
-def fault(checkpoint=None):
-    return audit.verify(checkpoint).fault
+def fault():
+    return audit.verify().fault
 
 
 def test_an_act_is_recorded_with_its_actor_subject_and_reason():
@@ -93,7 +96,7 @@ def test_a_sealer_that_was_away_for_long_seals_what_was_left(chain, moment):
 
 
 def test_many_rows_are_sealed_in_batches(monkeypatch):
-    monkeypatch.setattr(audit, "BATCH", 2)
+    monkeypatch.setattr(sealing, "BATCH", 2)
     for _ in range(5):
         audit.record("staff:1", "x")
     assert audit.seal_pending() == 5
@@ -193,6 +196,22 @@ def test_a_chain_resealed_under_another_key_is_found(chain):
         assert fault().position == 1
 
 
+def test_seals_of_the_first_release_are_still_good():
+    """What that release computed, written down then: the form of a digest never changes."""
+    row = {
+        "id": 7,
+        "at": NOW,
+        "actor": "staff:1",
+        "action": "order.unmasked",
+        "subject": '单\u2028"1',
+        "reason": "电\\话",
+    }
+    row |= {"details": {"b": [1.5, None], "a": "锅"}, "address": "::1", "request_id": ""}
+    with override_settings(AUDIT_KEY="of-the-first-release-of-more-than-32-characters"):
+        digest = audit.link("f" * 64, 3, NOW + dt.timedelta(microseconds=5), row)
+    assert digest == "0e8045ee2e08c7f76d77e97f3e5c5c08e8dc11d6287bb3cc4372eade88ed510d"
+
+
 def test_unsealed_rows_are_counted_apart(chain):
     audit.record("staff:1", "x")
     verdict = audit.verify()
@@ -203,7 +222,31 @@ def test_a_clock_that_was_set_back_between_seals_is_told(chain, moment):
     moment.shift(dt.timedelta(minutes=-30))
     odd = audit.record("staff:1", "x")
     audit.seal_pending()
+    moment.shift(dt.timedelta(minutes=40))
     assert audit.verify().odd_times == (odd.pk,)
+
+
+def test_seals_from_the_future_are_told(chain, moment):
+    moment.shift(dt.timedelta(minutes=-30))
+    assert audit.verify().odd_times == tuple(row.pk for row in chain)
+
+
+def test_what_is_recorded_once_the_clock_is_right_again_is_sealed(chain, moment):
+    moment.shift(dt.timedelta(days=-2))
+    row = audit.record("staff:1", "x")
+    assert audit.seal_pending() == 1
+    assert AuditSeal.objects.get(audit_id=row.pk).position == 7
+    assert fault() is None
+
+
+def test_a_sealer_killed_while_it_caught_up_goes_on_where_it_was(chain, moment, monkeypatch):
+    left = [audit.record("staff:1", "x") for _ in range(5)]
+    moment.shift(dt.timedelta(hours=5))
+    monkeypatch.setattr(sealing, "BATCH", 2)
+    sealing._seal_batch(audit.pending(), 0)
+    assert fault() is None
+    assert audit.seal_pending() == 3
+    assert AuditSeal.objects.count() == 6 + len(left)
 
 
 def test_a_row_dated_after_its_sealing_is_told():
@@ -218,6 +261,24 @@ class TestCheckpoint:
         path = tmp_path / "checkpoint.json"
         call_command("verify_audit", write_checkpoint=path)
         return path
+
+    def test_one_of_an_earlier_release_is_still_read(self, chain):
+        content = {"count": 6, "head": audit.verify().head, "at": NOW.isoformat()}
+        text = json.dumps(content | {"signature": sealing.mac("checkpoint", content)})
+        assert audit.read_checkpoint(text).count == 6
+
+    def test_the_public_key_alone_checks_it(self, checkpoint):
+        call_command("verify_audit", public_key=True, stdout=(out := StringIO()))
+        content = json.loads(checkpoint.read_text())
+        signature = bytes.fromhex(content.pop("signature"))
+        said = json.dumps(["checkpoint", content], sort_keys=True, separators=(",", ":")).encode()
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(out.getvalue().strip())).verify(signature, said)
+
+    def test_one_signed_under_another_key_is_refused(self, chain):
+        with override_settings(AUDIT_KEY="another-audit-key-of-more-than-32-characters"):
+            text = audit.write_checkpoint(6, "0" * 64)
+        with pytest.raises(ValueError, match="签名不正确"):
+            audit.read_checkpoint(text)
 
     def cut(self, positions):
         seals = AuditSeal.objects.filter(position__in=positions)

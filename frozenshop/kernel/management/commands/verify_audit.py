@@ -1,4 +1,4 @@
-"""`manage.py verify_audit [--checkpoint FILE] [--write-checkpoint FILE]`: was the audit changed afterwards?"""
+"""`manage.py verify_audit [--checkpoint PATH] [--write-checkpoint FILE]`: was the audit changed afterwards?"""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -7,16 +7,23 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from frozenshop.kernel import audit
+from frozenshop.kernel.audit import checkpoints
 
 
 class Command(BaseCommand):
-    help = "核对审计链；发现改动时返回 1 并指出第一条。--checkpoint 还能发现末尾被截断"
+    help = "核对审计链；发现改动时返回 1 并指出第一条。--checkpoint 还能发现末尾被截断和整链重写"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="与此前写出的检查点比对")
+        parser.add_argument(
+            "--checkpoint", type=Path, metavar="PATH", help="与此前写出的检查点比对：一个文件，或一个文件夹里的全部"
+        )
         parser.add_argument("--write-checkpoint", type=Path, metavar="FILE", help="核对无误后写出签名的检查点")
+        parser.add_argument("--public-key", action="store_true", help="只显示核对检查点签名的公钥（不是秘密）")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["public_key"]:
+            self.stdout.write(checkpoints.public_key())
+            return
         verdict = audit.verify(self._read(options["checkpoint"]))
         if verdict.unsealed:
             self.stdout.write(f"另有 {verdict.unsealed} 条尚未封印")
@@ -27,19 +34,20 @@ class Command(BaseCommand):
             raise CommandError(_sentence(verdict.fault))
         self.stdout.write(f"审计链完好：{verdict.count} 条，末端 {verdict.head[:16] or '（空）'}")
         if path := options["write_checkpoint"]:
-            path.write_text(audit.write_checkpoint(verdict), encoding="utf-8")
+            path.write_text(audit.write_checkpoint(verdict.count, verdict.head), encoding="utf-8")
 
-    def _read(self, path: Path | None) -> dict[str, Any] | None:
+    def _read(self, path: Path | None) -> list[audit.Checkpoint]:
         if path is None:
-            return None
+            return []
         try:
-            text = path.read_text(encoding="utf-8")
+            found = checkpoints.read_all(path)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"读不到检查点文件 {path}：{error}", returncode=2) from error
-        try:
-            return audit.read_checkpoint(text)
         except ValueError as error:
-            raise CommandError(f"{path}：{error}") from error
+            raise CommandError(str(error)) from error
+        if not found:
+            raise CommandError(f"{path} 里没有检查点文件（{checkpoints.PATTERN}）", returncode=2)
+        return found
 
 
 def _sentence(fault: audit.Fault) -> str:
