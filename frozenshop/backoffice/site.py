@@ -60,7 +60,7 @@ class StaffSite(AdminSite):
         return super().admin_view(_remembering_writes(view), cacheable)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
-        from frozenshop.backoffice.dashboard import tiles
+        from frozenshop.backoffice.dashboard.tiles import tiles
 
         def page() -> TemplateResponse:
             return super(StaffSite, self).index(request, {"tiles": tiles(request), **(extra_context or {})})
