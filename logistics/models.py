@@ -484,3 +484,7 @@ class DriverLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shipment_id} #{self.pk}"
+
+
+# The archive's rows belong to this app too; their module needs the classes above.
+import logistics.archive.models  # noqa: E402, F401

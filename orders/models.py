@@ -151,7 +151,8 @@ class Order(models.Model):
 class OrderAccess(models.Model):
     """Which buyer may see which order, and by what: the key behind the buyer's list.
 
-    `placed_at` repeats the order's, so that one index serves the list.
+    `placed_at` repeats the order's, so that one index serves the list. The row stays while the order is in the archive
+    (its key is the same there), so that who may see it goes on changing in one place.
     """
 
     class Via(models.TextChoices):
@@ -159,7 +160,7 @@ class OrderAccess(models.Model):
         PHONE = "phone", "手机号"
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="accesses")
-    order = models.ForeignKey(Order, models.CASCADE, related_name="accesses")
+    order = models.ForeignKey(Order, models.CASCADE, related_name="accesses", db_constraint=False)
     via = KeyField(max_length=10, choices=Via.choices)
     placed_at = models.DateTimeField()
 
@@ -328,3 +329,33 @@ class AlertNote(models.Model):
 
     def __str__(self) -> str:
         return self.text[:40]
+
+
+class LegalHold(models.Model):
+    """Nothing about an order, or of a person (by phone), is archived or erased until this is released.
+
+    The phone is kept sealed, so that its index can be brought under new keys; `number` is what it is sealed for.
+    """
+
+    class About(models.TextChoices):
+        ORDER = "order", "订单"
+        PERSON = "person", "个人"
+
+    number = KeyField(max_length=32, unique=True)
+    about = KeyField("对象", max_length=10, choices=About.choices)
+    order_no = KeyField("订单号", max_length=64, blank=True)
+    phone_index = KeyField("手机号索引", max_length=64, blank=True)
+    phone_sealed = models.TextField("手机号（密封）", blank=True)
+    reason = models.CharField("依据", max_length=500)
+    placed_by = KeyField("设定者", max_length=150)
+    placed_at = models.DateTimeField("设定时间", default=timezone.now)
+    released_by = KeyField("解除者", max_length=150, blank=True)
+    released_at = models.DateTimeField("解除时间", null=True, blank=True)
+    release_reason = models.CharField("解除依据", max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "法律保留"
+        indexes = [models.Index(fields=["released_at", "id"], name="legal_hold_standing")]
+
+    def __str__(self) -> str:
+        return self.order_no or f"个人 {self.phone_index[:8]}"

@@ -73,7 +73,10 @@ class Notice(models.Model):
     subject = KeyField("事项", max_length=120)
     milestone = KeyField("内容", max_length=32, choices=Milestone.choices)
     round = models.PositiveSmallIntegerField("轮次", default=0)
-    order = models.ForeignKey(Order, models.CASCADE, null=True, blank=True, related_name="notices", verbose_name="订单")
+    # No constraint: the row outlives the order's stay in the hot tables.
+    order = models.ForeignKey(
+        Order, models.CASCADE, null=True, blank=True, related_name="notices", verbose_name="订单", db_constraint=False
+    )
     facts = models.JSONField("事实", default=dict)
     occurred_at = models.DateTimeField("发生时间")
     due_at = models.DateTimeField("应发时间")

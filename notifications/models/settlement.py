@@ -37,7 +37,10 @@ class ShippingReport(models.Model):
         REFUSED = "refused", "被拒绝"
         UNKNOWN = "unknown", "结果未知"
 
-    order = models.OneToOneField(Order, models.CASCADE, related_name="shipping_report", verbose_name="订单")
+    # No constraint: the row outlives the order's stay in the hot tables.
+    order = models.OneToOneField(
+        Order, models.CASCADE, related_name="shipping_report", verbose_name="订单", db_constraint=False
+    )
     payment = KeyField("支付单", max_length=110, blank=True)
     combined = KeyField("合单支付", max_length=110, blank=True, default="", db_default="")
     state = KeyField("状态", max_length=12, choices=State.choices, default=State.WAITING)
