@@ -96,14 +96,21 @@ class _Row:
 class OrderFile:
     """A spreadsheet of orders, whose groups can be read again and again in bounded memory."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file and read its header. Raises Unreadable."""
-        self._sheet: Sheet = open_sheet(path)
-        header = next(self._sheet.rows(), None)
-        if header is None:
-            raise Unreadable("文件是空的")
-        self._header_row, headings = header
-        self._columns, self.ignored = _columns(headings)
+    def __init__(
+        self, path: Path, match: Mapping[str, int] | None = None, *, header_row: int = 0, max_rows: int | None = None
+    ) -> None:
+        """Open the file and read its header, unless `match` says which column is where and `header_row` (0: none).
+
+        Raises Unreadable.
+        """
+        self._sheet: Sheet = open_sheet(path, max_rows=max_rows)
+        self._columns, self._header_row, self.ignored = dict(match or {}), header_row, list[str]()
+        if match is None:
+            header = next(self._sheet.rows(), None)
+            if header is None:
+                raise Unreadable("文件是空的")
+            self._header_row, headings = header
+            self._columns, self.ignored = _columns(headings)
         self._last_row: dict[str, int] = {}
         for row in self._rows():
             self._last_row[_group_key(row)] = row.number

@@ -2,7 +2,6 @@
 
 import csv
 import datetime as dt
-import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,19 +11,27 @@ from typing import Any
 from openpyxl import load_workbook
 from openpyxl.utils.datetime import from_excel
 
-from frozenshop.kernel.errors import Invalid
+from orders.packages import Unreadable, check_package
+
+__all__ = ["Cell", "Formula", "Sheet", "Unreadable", "excel_instant", "open_sheet"]
 
 MAX_XLSX_ROWS = 100_000
-MAX_UNPACKED_BYTES = 200 * 1024 * 1024
-MAX_PACKING_RATIO = 200
 MAX_COLUMNS = 60
+MAX_CELL = 5_000
 _CHUNK = 1 << 20
+_NO_TABLES = {
+    b"\x89PNG": "PNG 图片",
+    b"\xff\xd8\xff": "JPEG 图片",
+    b"GIF8": "GIF 图片",
+    b"%PDF": "PDF 文件",
+    b"Rar!": "RAR 压缩包",
+    b"7z\xbc\xaf": "7z 压缩包",
+    b"\x1f\x8b": "GZ 压缩包",
+    b"{\\rtf": "RTF 文档",
+    b"<": "网页或 XML（有些系统导出的“XLS”其实是网页）",
+}
 
 Value = str | int | float | dt.datetime
-
-
-class Unreadable(Invalid):
-    """The file as a whole can't be read; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +46,15 @@ Cell = Value | Formula
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A file whose rows can be read again and again; `rows` yields (row number as the program shows it, cells)."""
+    """A file whose rows can be read again and again; `rows` yields (row number as the program shows it, cells).
+
+    `max_rows`: more of them are refused.
+    """
 
     path: Path
     kind: str
     encoding: str = ""
+    max_rows: int | None = None
 
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """Yield the rows that aren't blank. Raises Unreadable."""
@@ -53,42 +64,75 @@ class Sheet:
 
     def _csv(self) -> Iterator[tuple[int, list[Cell]]]:
         with self.path.open(encoding=self.encoding, newline="") as file:
+            reader = csv.reader(file, strict=True)
             try:
-                for number, cells in enumerate(csv.reader(file, strict=True), start=1):
-                    yield number, [_csv_cell(cell) for cell in cells[:MAX_COLUMNS]]
+                for number, cells in enumerate(reader, start=1):
+                    self._check_size(number, cells)
+                    yield number, [_csv_cell(cell) for cell in cells]
             except csv.Error as error:
-                raise Unreadable("CSV 格式有误：引号不成对，或单元格过长") from error
+                raise Unreadable(f"CSV 第 {reader.line_num} 行附近格式有误：引号不成对，或单元格过长") from error
 
     def _xlsx(self) -> Iterator[tuple[int, list[Cell]]]:
         try:
             with self.path.open("rb") as file, closing(load_workbook(file, read_only=True, keep_links=False)) as book:
-                rows = book.worksheets[0].iter_rows(max_col=MAX_COLUMNS)
-                for number, cells in enumerate(rows, start=1):
-                    if number > MAX_XLSX_ROWS:
-                        raise Unreadable(f"XLSX 超过 {MAX_XLSX_ROWS} 行，请另存为 CSV 后导入")
-                    yield number, [_xlsx_cell(cell) for cell in cells]
+                for number, cells in enumerate(book.worksheets[0].iter_rows(max_col=MAX_COLUMNS + 1), start=1):
+                    values = [_xlsx_cell(cell) for cell in cells]
+                    self._check_size(number, values)
+                    yield number, values
         except Unreadable:
             raise
         except Exception as error:  # openpyxl lets through whatever its XML and zip readers raise.
             raise Unreadable("XLSX 文件已损坏，请重新导出") from error
 
+    def _check_size(self, number: int, cells: list[Any]) -> None:
+        limit = min(self.max_rows or MAX_XLSX_ROWS, MAX_XLSX_ROWS) if self.kind == "xlsx" else self.max_rows
+        if limit is not None and number > limit + (self.max_rows is not None):  # a header may come on top
+            advice = "另存为 CSV 后导入" if self.max_rows is None else "拆成几个文件"
+            raise Unreadable(f"文件超过 {limit:,} 行，请{advice}")
+        if len(cells) > MAX_COLUMNS and any(cell not in ("", None) for cell in cells[MAX_COLUMNS:]):
+            raise Unreadable(f"第 {number} 行超过 {MAX_COLUMNS} 列，请删去不导入的列")
+        for position, cell in enumerate(cells, start=1):
+            if isinstance(cell, str) and len(cell) > MAX_CELL:
+                raise Unreadable(f"第 {number} 行第 {position} 列有 {len(cell):,} 个字，单元格最多 {MAX_CELL:,} 字")
 
-def open_sheet(path: Path) -> Sheet:
+
+def open_sheet(path: Path, *, max_rows: int | None = None) -> Sheet:
     """Find out what a file is. Raises Unreadable."""
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(1 << 16)
     except OSError as error:
         raise Unreadable(f"文件无法打开：{error.strerror}") from error
     if head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Unreadable("旧版 XLS 文件不支持，请另存为 XLSX 或 CSV")
+        raise Unreadable(_why_no_xlsx(path))
     if head.startswith(b"PK\x03\x04"):
-        _check_packing(path)
-        return Sheet(path, "xlsx")
+        check_package(path)
+        return Sheet(path, "xlsx", max_rows=max_rows)
+    _check_is_text(head)
     for encoding in ("utf-8-sig", "gb18030"):
         if _decodes(path, encoding):
-            return Sheet(path, "csv", encoding)
+            return Sheet(path, "csv", encoding, max_rows=max_rows)
     raise Unreadable("文件编码无法识别，请另存为 UTF-8 编码的 CSV")
+
+
+def _why_no_xlsx(path: Path) -> str:
+    """An encrypted workbook is stored in the container that the old format is."""
+    with path.open("rb") as file:
+        protected = "EncryptedPackage".encode("utf-16-le") in file.read(4 * _CHUNK)
+    return "文件有密码保护，请去掉密码后另存" if protected else "旧版 XLS 文件不支持，请另存为 XLSX 或 CSV"
+
+
+def _check_is_text(head: bytes) -> None:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Unreadable("文件是 UTF-16（“Unicode 文本”）编码，请另存为 UTF-8 编码的 CSV")
+    found = next(
+        (name for magic, name in _NO_TABLES.items() if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(magic)), ""
+    )
+    if found:
+        raise Unreadable(f"文件是{found}，不是表格，请另存为 XLSX 或 CSV")
+    if b"\0" in head:
+        line = head[: head.index(b"\0")].count(b"\n") + 1
+        raise Unreadable(f"第 {line} 行含有 NUL 字符，不是文本文件或已损坏，请重新导出")
 
 
 def excel_instant(serial: float) -> dt.datetime | None:
@@ -97,19 +141,6 @@ def excel_instant(serial: float) -> dt.datetime | None:
         return None
     read = from_excel(serial)
     return read.replace(microsecond=0) if isinstance(read, dt.datetime) else None
-
-
-def _check_packing(path: Path) -> None:
-    """Refuse what would unpack to far more than it is."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except zipfile.BadZipFile as error:
-        raise Unreadable("XLSX 文件已损坏，请重新导出") from error
-    total = sum(member.file_size for member in members)
-    packed = max(1, sum(member.compress_size for member in members))
-    if total > MAX_UNPACKED_BYTES or (total > _CHUNK and total / packed > MAX_PACKING_RATIO):
-        raise Unreadable("XLSX 解压后过大，请拆分文件或另存为 CSV")
 
 
 def _decodes(path: Path, encoding: str) -> bool:

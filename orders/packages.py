@@ -1,0 +1,95 @@
+"""What an XLSX file is made of, looked at before it is unpacked: bombs, what hides in it, what can't be read by row."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from frozenshop.kernel.errors import Invalid
+
+MAX_UNPACKED_BYTES = 200 * 1024 * 1024
+MAX_PACKING_RATIO = 200
+MAX_MEMBERS = 2_000
+MANY = 20
+_PIECE = 1 << 16
+_FIRST_SHEET = "xl/worksheets/sheet1.xml"
+
+
+class Unreadable(Invalid):
+    """The file as a whole can't be read; the message says what to do."""
+
+
+@dataclass(slots=True)
+class Structure:
+    """What stands in a sheet's XML beside its cells. Ranges such as A3:B4; row numbers as shown; at most `MANY`."""
+
+    sheets: list[str]
+    merged: list[str]
+    hidden: list[int]
+
+
+def check_package(path: Path) -> None:
+    """Refuse what would unpack to far more than it is, what is no workbook, and XML that declares entities."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            _check_packing(members)
+            if "xl/workbook.xml" not in archive.namelist():
+                raise Unreadable("这个压缩包不是 XLSX 表格，或已损坏，请重新导出")
+            for member in members:
+                if member.filename.endswith((".xml", ".rels")):
+                    _check_declarations(archive, member)
+    except Unreadable:
+        raise
+    except Exception as error:  # zipfile raises what zlib and struct do, and more.
+        raise Unreadable("XLSX 文件已损坏，请重新导出") from error
+
+
+def structure(path: Path) -> Structure:
+    """Return what the first sheet has beside its cells. Raises Unreadable."""
+    found = Structure([], [], [])
+
+    def sheet(name: str, attributes: dict[str, str]) -> None:
+        if name.endswith("sheet") and attributes.get("state", "visible") == "visible":
+            found.sheets.append(attributes.get("name", "")[:31])
+
+    def row(name: str, attributes: dict[str, str]) -> None:
+        if name == "row" and attributes.get("hidden") in ("1", "true") and len(found.hidden) < MANY:
+            found.hidden.append(int(attributes.get("r", "0")))
+        elif name == "mergeCell" and len(found.merged) < MANY:
+            found.merged.append(attributes.get("ref", ""))
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _walk(archive, "xl/workbook.xml", sheet)
+            if _FIRST_SHEET in archive.namelist():
+                _walk(archive, _FIRST_SHEET, row)
+    except Exception as error:
+        raise Unreadable("XLSX 文件已损坏，请重新导出") from error
+    return found
+
+
+def _check_packing(members: list[zipfile.ZipInfo]) -> None:
+    total = sum(member.file_size for member in members)
+    packed = max(1, sum(member.compress_size for member in members))
+    bomb = total > MAX_UNPACKED_BYTES or (total > 1 << 20 and total / packed > MAX_PACKING_RATIO)
+    if bomb or len(members) > MAX_MEMBERS:
+        raise Unreadable("XLSX 解压后过大，请拆分文件或另存为 CSV")
+
+
+def _check_declarations(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """No program writes a document type into a workbook; entities blow up what little was packed."""
+    with archive.open(member) as file:
+        head = file.read(_PIECE).replace(b"\0", b"")
+    if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+        raise Unreadable("XLSX 中含有不允许的 XML 声明（实体），请重新导出")
+
+
+def _walk(archive: zipfile.ZipFile, name: str, start: Any) -> None:
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    with archive.open(name) as file:
+        while piece := file.read(_PIECE):
+            parser.Parse(piece, False)
+        parser.Parse(b"", True)
