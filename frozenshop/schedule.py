@@ -8,6 +8,7 @@ MINUTE = dt.timedelta(minutes=1)
 
 JOBS = [
     Job("seal_audit", "kernel.seal_audit", "封印审计记录", every=MINUTE),
+    Job("audit_checkpoint", "kernel.audit_checkpoint", "写出审计检查点", every=MINUTE),
     Job("rearm", "kernel.rearm", "重发没有完成的消息", every=MINUTE),
     Job("purge", "kernel.purge", "清理已完成的消息和过期记录", at=dt.time(3, 30)),
     Job("poll_due", "logistics.poll_due", "查询到期的运单", every=MINUTE),

@@ -368,12 +368,23 @@ SMS_CODES_DAILY_BUDGET = env.int("SMS_CODES_DAILY_BUDGET", default=1000, at_leas
 NOTIFY_THREADS = env.int("NOTIFY_THREADS", default=1 if EMBEDDED else 8, at_least=1, at_most=64)
 ALLOW_LOOPBACK_INTEGRATIONS = env.bool("ALLOW_LOOPBACK_INTEGRATIONS", default=DEBUG)
 
+# Where the checkpoints of the audit go each minute, beside the log (docs/audit.md).
+AUDIT_CHECKPOINT_DIR = env.str("AUDIT_CHECKPOINT_DIR", default="")
+if AUDIT_CHECKPOINT_DIR and not Path(AUDIT_CHECKPOINT_DIR).is_absolute():
+    raise refusal("AUDIT_CHECKPOINT_DIR", "不是绝对路径", "/mnt/audit-checkpoints")
+AUDIT_CHECKPOINT_KEEP = env.int("AUDIT_CHECKPOINT_KEEP", default=10_080, at_least=10)
+AUDIT_CHECKPOINT_URL = env.url("AUDIT_CHECKPOINT_URL", "https://auditor.example.com/checkpoints")
+# An administrator's account of the database, for `install_audit_triggers` and `verify_audit` alone.
+AUDIT_ADMIN_DATABASE_URL = env.url("AUDIT_ADMIN_DATABASE_URL", "mysql://admin:password@host:3306/")
+AUDIT_WITNESSED = "frozenshop.witnessed.TABLES"
+
 # What web must know of backups; deploy/backup reads the rest.
 BACKUP_REPOSITORY = env.str("BACKUP_REPOSITORY", default="")
 BACKUP_MAX_AGE_HOURS = env.int("BACKUP_MAX_AGE_HOURS", default=26, at_least=1)
 BACKUP_BINLOG_MAX_AGE_SECONDS = env.int("BACKUP_BINLOG_MAX_AGE_SECONDS", default=300, at_least=60)
 
 HEALTH_CHECKS = [
+    "frozenshop.kernel.audit.shipping.findings",
     "frozenshop.kernel.backups.findings",
     "frozenshop.kernel.logstore.health.findings",
     "logistics.health.providers",

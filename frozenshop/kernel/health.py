@@ -42,6 +42,7 @@ RUNBOOKS = {
     "wechat": "wechat-token",
     "logstore": "mongodb",
     "backup": "backup",
+    "audit": "audit",
     "sandbox": "demo",
     "demo_orders": "demo",
     "demo_file": "demo",

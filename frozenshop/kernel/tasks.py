@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from frozenshop.kernel import audit, idempotency, jobs, logstore, nonces, outbox
+from frozenshop.kernel.audit import shipping
 
 
 @shared_task(name="kernel.tick", ignore_result=True)
@@ -15,6 +16,11 @@ def tick(name: str) -> None:
 @outbox.consumer("kernel.seal_audit", transactional=False)
 def seal_audit(effect: outbox.Effect, slot: str) -> None:
     audit.seal_pending()
+
+
+@outbox.consumer("kernel.audit_checkpoint", transactional=False)
+def audit_checkpoint(effect: outbox.Effect, slot: str) -> None:
+    shipping.checkpoint()
 
 
 @outbox.consumer("kernel.rearm", transactional=False)

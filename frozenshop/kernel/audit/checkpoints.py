@@ -4,6 +4,7 @@ The signature is Ed25519: who keeps checkpoints can check them by the public key
 derived from `AUDIT_KEY`, so that there is no further secret to keep. Those of earlier releases bear an HMAC instead.
 """
 
+import base64
 import functools
 import hmac
 import json
@@ -43,8 +44,11 @@ def write_checkpoint(count: int, head: str) -> str:
 
 
 def read_checkpoint(text: str, name: str = "") -> Checkpoint:
-    """Return the checkpoint that `write_checkpoint` wrote. Raises ValueError if it is not one, or was changed."""
-    content = json.loads(text)
+    """Return the checkpoint that `write_checkpoint` wrote. Raises ValueError if it is not one, or was changed.
+
+    It is taken as it stands in the log, too: as one word of base64.
+    """
+    content = json.loads(text if text.lstrip()[:1] in ("{", "[") else base64.urlsafe_b64decode(text.strip()))
     if not isinstance(content, dict) or {*content} not in (EARLIER, SIGNED):
         raise ValueError("不是审计检查点文件")
     signature = str(content.pop("signature"))
