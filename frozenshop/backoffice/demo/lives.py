@@ -21,7 +21,7 @@ from logistics.models import TrackingEvent
 from orders.consignee import Consignee, indexes
 from orders.models import Customer
 
-STOCK = 4096
+STOCK = 2048
 OVER_AFTER = dt.timedelta(days=21)
 """Later than this after it was placed nothing happens to an order any more."""
 ONGOING = ("silent", "unpaid")
@@ -65,6 +65,8 @@ class Stock:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.told: dict[tuple[int, bool], Life] = {}
+        # Later than anything in a life, so that the seeder tells it as over.
+        self.seeder = Seeder(EPOCH + 3 * OVER_AFTER, tables())
 
     def pick(self, rng: Random, light: bool) -> Life:
         which = int(rng.random() * STOCK), light
@@ -76,18 +78,21 @@ class Stock:
         rng = Random(f"{self.seed}:life:{number}")  # noqa: S311 (demo data)
         while (kind := pick_kind(rng)) in ONGOING:
             pass
-        # Later than anything of it, so that the seeder tells it as over.
-        now = EPOCH + 3 * OVER_AFTER
-        journey = make_journey(rng, EPOCH + dt.timedelta(minutes=rng.randrange(24 * 60)), now, 0, kind=kind)
-        seeder = Seeder(now, {model: TableWriter(model, first_id=0) for model in TABLES})
-        seeder.add(ORDER_NO, journey, None, light=light)
-        return read(journey, seeder)
+        placed_at = EPOCH + dt.timedelta(minutes=rng.randrange(24 * 60))
+        journey = make_journey(rng, placed_at, self.seeder.now, 0, kind=kind)
+        self.seeder.tables = tables()
+        self.seeder.add(ORDER_NO, journey, None, light=light)
+        return read(journey, self.seeder.tables)
 
 
-def read(journey: Journey, seeder: Seeder) -> Life:
-    """Return the life of the one order that the seeder has told."""
+def tables() -> dict[Model_, TableWriter]:
+    return {model: TableWriter(model, first_id=0) for model in TABLES}
+
+
+def read(journey: Journey, told: dict[Model_, TableWriter]) -> Life:
+    """Return the life of the one order of which these rows tell."""
     life = Life(journey)
-    for model, table in seeder.tables.items():
+    for model, table in told.items():
         life.counts[model] = len(table.rows)
         life.texts[model] = "".join("\t".join(_row(life, model, table, row)) + "\n" for row in table.rows)
     return life

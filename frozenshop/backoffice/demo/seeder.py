@@ -191,6 +191,7 @@ class Seeder:
         origin = events[0].location if events else ""
         tracking.bring_up_to_date(shipment, derived, origin, [self.towards[journey.place]], self.now, heard=True)
         shipment.checked_at = derived.last_event_at
+        shipment.updated_at = derived.last_event_at or journey.shipped_at
         if shipment.stale_after and shipment.stale_after <= self.now:
             shipment.stale_since = shipment.stale_after
         return shipment, events, derived
