@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 
 from frozenshop.backoffice.worklists import WORKLISTS, with_open_alert
-from frozenshop.kernel.changelist import AFTER, BEFORE
-from frozenshop.kernel.clock import now, start_of_day
+from frozenshop.kernel.changelist import PLACES
+from frozenshop.kernel.clock import now, shanghai, start_of_day
 from logistics.anomalies import Acts, kinds_of
 from logistics.models import Carrier, ShipmentOrder
 from orders.models import Alert, AlertKind, AlertSeverity, Order, OrderLine, ProductCategory
@@ -21,26 +21,26 @@ SCANNED_BACK = dt.timedelta(days=90)
 
 
 class DateRangeFilter(admin.ListFilter):
-    """From and to, inclusive, as Shanghai's calendar has them."""
+    """From and to, inclusive, as Shanghai's calendar has them; or the last so many days, which move with the day."""
 
     title = "下单日期"
     template = "backoffice/date_range_filter.html"
-    FROM, TO = "placed_from", "placed_to"
+    FROM, TO, WITHIN = "placed_from", "placed_to", "placed_within"
 
     def __init__(
         self, request: HttpRequest, params: dict[str, list[str]], model: type[Order], model_admin: Any
     ) -> None:
         super().__init__(request, params, model, model_admin)
-        self.given = {name: params.pop(name, [""])[-1] for name in (self.FROM, self.TO)}
+        self.given = {name: params.pop(name, [""])[-1] for name in (self.FROM, self.TO, self.WITHIN)}
 
     def has_output(self) -> bool:
         return True
 
     def expected_parameters(self) -> list[str | None]:
-        return [self.FROM, self.TO]
+        return [self.FROM, self.TO, self.WITHIN]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
-        since, until = bounds(self.given[self.FROM], self.given[self.TO])
+        since, until = bounds(self.given[self.FROM], self.given[self.TO], self.given[self.WITHIN])
         if since:
             queryset = queryset.filter(placed_at__gte=since)
         return queryset.filter(placed_at__lt=until) if until else queryset
@@ -49,20 +49,33 @@ class DateRangeFilter(admin.ListFilter):
         kept = [
             (name, value)
             for name, values in changelist.filter_params.items()
-            if name not in (self.FROM, self.TO, AFTER, BEFORE)
+            if name not in (self.FROM, self.TO, self.WITHIN, *PLACES)
             for value in values
         ]
         yield {
             "kept": kept,
             "given": self.given,
             "selected": any(self.given.values()),
-            "clear": changelist.get_query_string(remove=[self.FROM, self.TO]),
+            "clear": changelist.get_query_string(remove=[self.FROM, self.TO, self.WITHIN]),
+            "recent": [
+                {
+                    "display": label,
+                    "selected": self.given[self.WITHIN] == days,
+                    "query_string": changelist.get_query_string({self.WITHIN: days}, remove=[self.FROM, self.TO]),
+                }
+                for days, label in RECENT.items()
+            ],
         }
 
 
-def bounds(given_from: str, given_to: str) -> tuple[dt.datetime | None, dt.datetime | None]:
+RECENT = {"1": "今天", "7": "近 7 天", "30": "近 30 天"}
+
+
+def bounds(given_from: str, given_to: str, within: str = "") -> tuple[dt.datetime | None, dt.datetime | None]:
     """Return the instants from (inclusive) and until (exclusive) of two typed dates; what is no date bounds nothing."""
     first, last = _date(given_from), _date(given_to)
+    if first is None and within in RECENT:
+        first = shanghai(now()).date() - dt.timedelta(days=int(within) - 1)
     try:
         since = start_of_day(first) if first else None
         until = start_of_day(last + dt.timedelta(days=1)) if last else None
@@ -79,7 +92,9 @@ def _date(text: str) -> dt.date | None:
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """A filter whose nonsense values filter nothing."""
+    """A filter whose nonsense values filter nothing. One that `walks` looks each row up on the way down the list."""
+
+    walks = False
 
     def has_output(self) -> bool:
         return True
@@ -101,6 +116,7 @@ class WorklistFilter(ChoiceFilter):
 
 class CarrierFilter(ChoiceFilter):
     title, parameter_name = "承运商", "carrier"
+    walks = True
     template = "backoffice/select_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -141,6 +157,7 @@ class AlertKindFilter(ChoiceFilter):
 
 class CategoryFilter(ChoiceFilter):
     title, parameter_name = "商品类目", "category"
+    walks = True
     template = "backoffice/select_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

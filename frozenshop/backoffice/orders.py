@@ -31,6 +31,7 @@ from orders.models import Order
 
 class OrderAdmin(BaseAdmin[Order]):
     keyset = ("-placed_at", "-id")
+    counted = True
     list_display = (
         *("order_no", "status_label", "placed", "consignee", "lines_summary"),
         *("parcels", "last_event", "silence", "open_alerts"),

@@ -1,9 +1,11 @@
 """The one rule for every list in the admin: keyset pages, nothing counted, nothing scanned."""
 
 import base64
+import datetime as dt
 import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.contrib import admin
@@ -12,15 +14,19 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Page, Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import DateField, DateTimeField, Field, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
+from django.utils.dateparse import parse_date
 
-from frozenshop.kernel import audit, replica
+from frozenshop.kernel import audit, clock, replica
 from frozenshop.kernel.actor import Actor, staff
 from frozenshop.kernel.client_address import client_address
 
-AFTER, BEFORE = "after", "before"
+AFTER, BEFORE, AT, END = "after", "before", "at", "end"
+PLACES = (AFTER, BEFORE, AT, END)
+"""Parameters that say where in a list a page stands, and nothing of what is in the list."""
+COUNTED_TO = 1000
 LAST_CHARACTER = "\U0010ffff"
 PAGE_SIZE = 50
 RowT = TypeVar("RowT", bound=Model)
@@ -101,12 +107,64 @@ def beyond(keys: Sequence[str], values: Sequence[Any], *, backwards: bool) -> Q:
     return Q((f"{keys[0].lstrip('-')}__{comparison}e", values[0])) & condition
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: after or before the key of a row, at a day, or at the end of the list."""
+
+    after: str = ""
+    before: str = ""
+    day: dt.date | None = None
+    end: bool = False
+
+    @classmethod
+    def asked(cls, query: QueryDict, key: "Field[Any, Any]") -> "Place":
+        after, before = query.get(AFTER, ""), query.get(BEFORE, "")
+        if after or before:
+            return cls("" if before else after, before)
+        day = _day(query.get(AT, "")) if isinstance(key, DateField) else None
+        return cls(day=day, end=day is None and END in query)
+
+    @property
+    def backwards(self) -> bool:
+        return bool(self.before) or self.end
+
+    def narrow(self, rows: QuerySet[Any], keys: Sequence[str]) -> QuerySet[Any]:
+        if cursor := self.before or self.after:
+            rows = rows.filter(beyond(keys, decode_cursor(cursor, rows.model, keys), backwards=self.backwards))
+        elif self.day:
+            rows = rows.filter(from_day(rows.model, keys[0], self.day))
+        return rows.reverse() if self.backwards else rows
+
+
+def from_day(model: type[Model], key: str, day: dt.date) -> Q:
+    """Return the condition for rows from a day of Shanghai on, in the direction of the list."""
+    name, descending = key.lstrip("-"), key.startswith("-")
+    if not isinstance(model._meta.get_field(name), DateTimeField):
+        return Q((f"{name}__lte" if descending else f"{name}__gte", day))
+    if descending:
+        return Q((f"{name}__lt", clock.start_of_day(day + dt.timedelta(days=1))))
+    return Q((f"{name}__gte", clock.start_of_day(day)))
+
+
+def _day(text: str) -> dt.date | None:
+    """Return the day, if it is one that the calendar can add a day to."""
+    try:
+        day = parse_date(text.strip())
+    except ValueError:
+        return None
+    return day if day and 1970 <= day.year < 9999 else None
+
+
 class KeysetChangeList(ChangeList):
     """A page is found by the key of its neighbour: no COUNT, no OFFSET, no sorting by other columns."""
 
     model_admin: "BaseAdmin[Any]"
+    first_query: str | None = None
     older_query: str | None = None
     newer_query: str | None = None
+    last_query: str | None = None
+    jump: dict[str, Any] | None = None
+    counted = ""
     note = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -115,7 +173,7 @@ class KeysetChangeList(ChangeList):
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         found = super().get_filters_params(params)
-        return {name: value for name, value in found.items() if name not in (AFTER, BEFORE)}
+        return {name: value for name, value in found.items() if name not in PLACES}
 
     def get_filters(self, request: HttpRequest) -> Any:
         """Take only what declared filters understand: a made-up lookup in the address scans nothing."""
@@ -127,35 +185,55 @@ class KeysetChangeList(ChangeList):
 
     def get_query_string(self, new_params: dict[str, Any] | None = None, remove: Iterable[str] | None = None) -> str:
         kept = self.filter_params
-        self.filter_params = {name: value for name, value in kept.items() if name not in (AFTER, BEFORE)}
+        self.filter_params = {name: value for name, value in kept.items() if name not in PLACES}
         try:
             return super().get_query_string(new_params, remove)
         finally:
             self.filter_params = kept
 
+    @property
+    def kept_params(self) -> list[tuple[str, str]]:
+        """Return what a form beside the list must send along so that the list stays the same."""
+        kept = ((name, value) for name, values in self.filter_params.items() for value in values)
+        return [(name, str(value)) for name, value in kept if name not in PLACES]
+
     def get_results(self, request: HttpRequest) -> None:
         keys = self.model_admin.get_keyset(request)
-        before, after = request.GET.get(BEFORE), request.GET.get(AFTER)
-        backwards = bool(before)
-        queryset = self.queryset
-        if cursor := before or after:
-            queryset = queryset.filter(beyond(keys, decode_cursor(cursor, self.model, keys), backwards=backwards))
-        if backwards:
-            queryset = queryset.reverse()
-        rows = list(queryset[: self.list_per_page + 1])
+        key: Field[Any, Any] = self.model._meta.get_field(keys[0].lstrip("-"))  # type: ignore[assignment]
+        place = Place.asked(request.GET, key)
+        rows = list(place.narrow(self.queryset, keys)[: self.list_per_page + 1])
         more, rows = len(rows) > self.list_per_page, rows[: self.list_per_page]
-        if backwards:
+        if place.backwards:
             rows.reverse()
-        if rows and (more or backwards):
-            self.older_query = self.get_query_string({AFTER: encode_cursor(rows[-1], keys)})
-        if rows and (after if not backwards else more):
-            self.newer_query = self.get_query_string({BEFORE: encode_cursor(rows[0], keys)})
+        self._link(rows, keys, place, more=more)
+        if isinstance(key, DateField):
+            self.jump = {"label": str(key.verbose_name), "day": place.day.isoformat() if place.day else ""}
+        self.counted = self._count(rows, whole=place == Place() and not more)
         self.result_list = self.model_admin.prepare_rows(rows)
         self.result_count = len(rows)
         self.note = getattr(request, "search_note", "")
         self.show_full_result_count = self.can_show_all = self.multi_page = False
         self.show_admin_actions = bool(rows)
         self.full_result_count = None
+
+    def _link(self, rows: list[Any], keys: Sequence[str], place: Place, *, more: bool) -> None:
+        if place != Place():
+            self.first_query = self.get_query_string()
+        if rows and (bool(place.before) or (more and not place.end)):
+            self.older_query = self.get_query_string({AFTER: encode_cursor(rows[-1], keys)})
+            self.last_query = self.get_query_string({END: "1"})
+        if rows and (more if place.backwards else place != Place()):
+            self.newer_query = self.get_query_string({BEFORE: encode_cursor(rows[0], keys)})
+
+    def _count(self, rows: list[Any], *, whole: bool) -> str:
+        """Return how many rows the list has, looking no further than COUNTED_TO; empty where that isn't cheap."""
+        if whole:
+            return f"共 {len(rows)} 条"
+        walked = any(getattr(spec, "walks", False) and spec.chosen() for spec in self.filter_specs)
+        if walked or not self.model_admin.counted:
+            return ""
+        found = self.queryset.order_by()[: COUNTED_TO + 1].count()
+        return f"共 {COUNTED_TO:,}+ 条" if found > COUNTED_TO else f"共 {found:,} 条"
 
 
 class UncountedPaginator(Paginator[Any]):
@@ -173,10 +251,12 @@ class BaseAdmin(admin.ModelAdmin[RowT]):
     """What every list of the back office keeps to. Statuses and histories are read here and changed by actions only.
 
     `keyset`: the fields that order the list, all in one direction, unique together, never null, served by an index.
+    `counted`: say how many there are, up to COUNTED_TO; only where an index serves every filter.
     `search_fields`: each `=field` (exact) or `^field` (prefix); nothing else is offered.
     """
 
     keyset: Sequence[str] = ("-id",)
+    counted = False
     list_per_page = PAGE_SIZE
     list_max_show_all = 0
     show_full_result_count = False

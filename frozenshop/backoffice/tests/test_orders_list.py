@@ -2,13 +2,15 @@ import datetime as dt
 
 import pytest
 
+from frozenshop.backoffice.orders import OrderAdmin
 from frozenshop.backoffice.tests.pages import ORDERS, listed, page, text
+from frozenshop.kernel import changelist
 from frozenshop.kernel.clock import now
 from logistics import shipping
 from logistics.problems import subject
 from logistics.tests.factories import STAFF, make_carrier, make_shipment, report
 from orders import alerting
-from orders.models import AlertKind, OrderLine, OrderStatus
+from orders.models import AlertKind, OrderLine, OrderStatus, ProductCategory
 from orders.tests.factories import line, make_order
 
 pytestmark = pytest.mark.django_db
@@ -27,9 +29,9 @@ def test_pages_follow_each_other_without_gap_or_overlap(lead):
     numbers = make_many(120)
     seen, url = [], ORDERS
     while url:
-        changelist = lead.get(url)
-        seen += listed(changelist)
-        url = changelist.context["cl"].older_query and ORDERS + changelist.context["cl"].older_query
+        shown = lead.get(url)
+        seen += listed(shown)
+        url = shown.context["cl"].older_query and ORDERS + shown.context["cl"].older_query
     assert seen == numbers[::-1]
 
 
@@ -131,8 +133,6 @@ def test_the_category_filter_looks_at_lines(lead):
     order = make_order(order_no="A", lines=[line(category="seafood")])
     make_order(order_no="B")
     OrderLine.objects.filter(order=order).update(category="seafood")
-    from orders.models import ProductCategory
-
     ProductCategory.objects.get_or_create(code="seafood", defaults={"name": "海鲜"})
     assert listed(lead.get(ORDERS, {"category": "seafood"})) == ["A"]
 
@@ -156,3 +156,47 @@ def test_the_row_tells_the_parcels_silence_and_alerts(lead):
     assert "SF0000000123" in shown
     assert OrderStatus.IN_TRANSIT.label in shown
     assert "物流停滞" in shown
+
+
+def test_a_list_begins_at_the_day_that_is_jumped_to(lead):
+    for order_no, day in (("A", "2026-11-01"), ("B", "2026-11-02"), ("C", "2026-11-03")):
+        make_order(order_no=order_no, placed_at=f"{day}T23:59:00+08:00")
+    jumped = lead.get(ORDERS, {"at": "2026-11-02"})
+    assert listed(jumped) == ["B", "A"]
+    assert listed(lead.get(ORDERS + jumped.context["cl"].newer_query)) == ["C"]
+    assert listed(lead.get(ORDERS + jumped.context["cl"].first_query)) == ["C", "B", "A"]
+
+
+@pytest.mark.parametrize("typed", ["2026-13-45", "9999-12-31", "0001-01-01", "\x00", "昨天"])
+def test_a_jump_to_no_day_shows_the_first_page(lead, typed):
+    make_order(order_no="A")
+    assert listed(lead.get(ORDERS, {"at": typed})) == ["A"]
+
+
+def test_the_last_page_is_the_oldest_and_leads_back(lead):
+    numbers = make_many(120)[::-1]
+    first = lead.get(ORDERS)
+    last = lead.get(ORDERS + first.context["cl"].last_query)
+    assert listed(last) == numbers[70:]
+    assert last.context["cl"].older_query is None
+    assert listed(lead.get(ORDERS + last.context["cl"].newer_query)) == numbers[20:70]
+
+
+def test_a_list_that_fits_one_page_is_counted_without_asking(lead, monkeypatch):
+    make_many(2)
+    monkeypatch.setattr(OrderAdmin, "counted", False)
+    assert lead.get(ORDERS).context["cl"].counted == "共 2 条"
+
+
+def test_a_list_is_counted_no_further_than_a_bound(lead, monkeypatch):
+    make_many(60)
+    assert lead.get(ORDERS).context["cl"].counted == "共 60 条"
+    monkeypatch.setattr(changelist, "COUNTED_TO", 50)
+    assert lead.get(ORDERS).context["cl"].counted == "共 50+ 条"
+
+
+def test_what_is_looked_up_order_by_order_is_not_counted(lead):
+    make_many(60)
+    OrderLine.objects.update(category="seafood")
+    ProductCategory.objects.get_or_create(code="seafood", defaults={"name": "海鲜"})
+    assert lead.get(ORDERS, {"category": "seafood"}).context["cl"].counted == ""
