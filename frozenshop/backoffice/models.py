@@ -4,9 +4,10 @@ from django.db import models
 from django.utils import timezone
 
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchFilePiece, BatchRow
+from frozenshop.backoffice.dashboard.models import Figure, FigureDay, FigureMark
 from frozenshop.kernel.fields import KeyField
 
-__all__ = ["Batch", "BatchFile", "BatchFilePiece", "BatchRow", "OrderNote"]
+__all__ = ["Batch", "BatchFile", "BatchFilePiece", "BatchRow", "Figure", "FigureDay", "FigureMark", "OrderNote"]
 
 
 class OrderNote(models.Model):
