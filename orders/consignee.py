@@ -1,6 +1,5 @@
 """Who receives an order: one sealed value, three blind indexes, and what of it may be shown."""
 
-import dataclasses
 import datetime as dt
 import json
 import unicodedata
@@ -24,7 +23,8 @@ class Consignee:
 
     def seal(self, order_no: str) -> str:
         """Return the sealed form, which opens only for this order."""
-        return crypto.seal(json.dumps(dataclasses.asdict(self), ensure_ascii=False), purpose=_purpose(order_no))
+        told = {name: getattr(self, name) for name in self.__slots__}
+        return crypto.seal(json.dumps(told, ensure_ascii=False), purpose=_purpose(order_no))
 
     @classmethod
     def open(cls, sealed: str, order_no: str) -> Self:

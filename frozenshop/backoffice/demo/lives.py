@@ -6,7 +6,10 @@ what they were told of, so that a new column needs no word here unless it is mad
 """
 
 import datetime as dt
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -27,22 +30,25 @@ OVER_AFTER = dt.timedelta(days=21)
 ONGOING = ("silent", "unpaid")
 EPOCH = dt.datetime(2026, 3, 2, 2, tzinfo=dt.UTC)
 ORDER_NO = "\N{BLACK SQUARE}"
-# Where in a life's texts a value stands that differs from order to order.
-NUMBER, WAYBILL, BACKWARDS, BUYER, PERSON, KEY, INSTANT, DIGEST = range(8)
 PERSONAL = ("consignee_sealed", "phone_index", "name_index", "tail_index")
+# What differs from order to order: these first, then a life's own keys, instants and digests.
+NUMBER, WAYBILL, BACKWARDS, BUYER = "order_no", "waybill", "backwards", "buyer"
+FIRST = (NUMBER, WAYBILL, BACKWARDS, BUYER, *PERSONAL)
+MARK = "\N{WHITE SQUARE}%s\N{WHITE SQUARE}"
 
 Model_ = type[Model]
 
 
 @dataclass(slots=True)
 class Life:
-    """For each table the text of its rows, as LOAD DATA reads it, with a place for each value that differs.
+    """For each table the text of its rows, as LOAD DATA reads it, with a place for each value that differs, and which
+    of the order's values go there.
 
     `keys` are (table, which of this order's rows in it), `instants` the time since the order was placed.
     """
 
     journey: Journey
-    texts: dict[Model_, str] = field(default_factory=dict)
+    texts: dict[Model_, tuple[str, Callable[[list[str]], tuple[str, ...]]]] = field(default_factory=dict)
     counts: dict[Model_, int] = field(default_factory=dict)
     keys: list[tuple[Model_, int]] = field(default_factory=list)
     instants: list[dt.timedelta] = field(default_factory=list)
@@ -92,10 +98,23 @@ def tables() -> dict[Model_, TableWriter]:
 def read(journey: Journey, told: dict[Model_, TableWriter]) -> Life:
     """Return the life of the one order of which these rows tell."""
     life = Life(journey)
-    for model, table in told.items():
-        life.counts[model] = len(table.rows)
-        life.texts[model] = "".join("\t".join(_row(life, model, table, row)) + "\n" for row in table.rows)
+    marked = {
+        model: "".join("\t".join(_row(life, model, table, row)) + "\n" for row in table.rows)
+        for model, table in told.items()
+    }
+    places: list[Any] = [*FIRST, *life.keys, *life.instants, *(("scan", n) for n in range(len(life.scans)))]
+    where = {MARK % (place,): position for position, place in enumerate(places)}
+    for model, text in marked.items():
+        life.counts[model] = len(told[model].rows)
+        if text:
+            life.texts[model] = _compiled(text, where)
     return life
+
+
+def _compiled(text: str, where: dict[str, int]) -> tuple[str, Callable[[list[str]], tuple[str, ...]]]:
+    used = re.findall("\N{WHITE SQUARE}.+?\N{WHITE SQUARE}", text)
+    template = re.sub("\N{WHITE SQUARE}.+?\N{WHITE SQUARE}", "%s", text.replace("%", "%%"))
+    return template, itemgetter(*(where[mark] for mark in used))
 
 
 def _row(life: Life, model: Model_, table: TableWriter, row: list[Any]) -> list[str]:
@@ -106,34 +125,35 @@ def _value(life: Life, model: Model_, column: Any, value: Any, row: list[Any], t
     if value is None:
         return "\\N"
     if column.attname in PERSONAL:
-        return f"{{{PERSON}[{PERSONAL.index(column.attname)}]}}"
+        return MARK % column.attname
     if column.primary_key:
-        return _place(KEY, life.keys, (model, value))
+        return _place(life.keys, (model, value))
     if isinstance(column, ForeignKey) and column.related_model is Customer:
-        return f"{{{BUYER}}}"
+        return MARK % BUYER
     if isinstance(column, ForeignKey) and column.related_model in TABLES:
-        return _place(KEY, life.keys, (column.related_model, value))
+        return _place(life.keys, (column.related_model, value))
     if isinstance(value, dt.datetime):
-        return _place(INSTANT, life.instants, value - life.journey.placed_at)
+        return _place(life.instants, value - life.journey.placed_at)
     if model is TrackingEvent and column.attname == "key":
         told = {name: row[place] for name, place in table.place.items()}
         scan = Scan(told["occurred_at"], told["status"], told["code"], told["text"], told["location"])
-        return _place(DIGEST, life.scans, (scan, scan.occurred_at - life.journey.placed_at))
+        life.scans.append((scan, scan.occurred_at - life.journey.placed_at))
+        return MARK % (("scan", len(life.scans) - 1),)
     return _text(life.journey.waybill_no, value)
 
 
-def _place(where: int, values: list[Any], value: Any) -> str:
+def _place(values: list[Any], value: Any) -> str:
     if value not in values:
         values.append(value)
-    return f"{{{where}[{values.index(value)}]}}"
+    return MARK % (value,)
 
 
 def _text(waybill: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
-    text = escaped(str(value)).replace("{", "{{").replace("}", "}}").replace(ORDER_NO, f"{{{NUMBER}}}")
+    text = escaped(str(value)).replace(ORDER_NO, MARK % NUMBER)
     if waybill:
-        text = text.replace(waybill, f"{{{WAYBILL}}}").replace(waybill[::-1], f"{{{BACKWARDS}}}")
+        text = text.replace(waybill, MARK % WAYBILL).replace(waybill[::-1], MARK % BACKWARDS)
     return text
 
 
@@ -154,19 +174,19 @@ class LifeWriter:
     ) -> None:
         life, ids = self.stock.pick(rng, light), self.next_ids
         waybill, naive = life.waybill_no(serial), placed_at.replace(tzinfo=None)
-        values = (
+        values = [
             order_no,
             waybill,
             waybill[::-1],
-            ids[Customer] if buyer is None else buyer,
-            _person(life.journey, order_no, placed_at, rng),
-            [ids[model] + own for model, own in life.keys],
-            [naive + after for after in life.instants],
-            life.digests(placed_at) if life.scans else (),
-        )
-        for model, text in life.texts.items():
-            if text and (buyer is None or model is not Customer):
-                self.texts[model].append(text.format(*values))
+            str(ids[Customer] if buyer is None else buyer),
+            *_person(life.journey, order_no, placed_at, rng),
+            *[str(ids[model] + own) for model, own in life.keys],
+            *[str(naive + after) for after in life.instants],
+            *(life.digests(placed_at) if life.scans else ()),
+        ]
+        for model, (text, chosen) in life.texts.items():
+            if buyer is None or model is not Customer:
+                self.texts[model].append(text % chosen(values))
                 ids[model] += life.counts[model]
 
 
