@@ -33,5 +33,7 @@ JOBS = [
     Job("learn_followers", "notifications.learn_followers", "核对公众号粉丝", at=dt.time(4, 20)),
     Job("send_webhooks", "notifications.send_webhooks", "发送到期的 Webhook", every=MINUTE),
     Job("purge_webhooks", "notifications.purge_webhooks", "清理 90 天前的 Webhook 消息", at=dt.time(4, 40)),
+    Job("watch_batches", "backoffice.watch_batches", "结束没有进展的批量任务", every=5 * MINUTE),
+    Job("expire_batches", "backoffice.expire_batches", "删除批量任务到期的文件和原始内容", every=10 * MINUTE),
     Job("purge_wechat_events", "notifications.purge_wechat_events", "清理过期的微信推送", at=dt.time(4, 10)),
 ]

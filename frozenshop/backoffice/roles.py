@@ -25,11 +25,13 @@ SERVE = (
     *VIEW,
     *("orders.add_order", "orders.change_order", "orders.unmask_order", "orders.change_alert"),
     *("logistics.change_shipment", "notifications.change_notice", "notifications.view_consent"),
+    "backoffice.view_batch",
 )
 LEAD = (
     *SERVE,
     "notifications.change_shippingreport",
     *("orders.export_order", "orders.view_customer"),
+    *(f"backoffice.{right}" for right in ("view_others_batch", "export_unmasked", "approve_unmasked")),
     *(f"orders.{verb}_{model}" for verb in ("add", "change") for model in ("product", "productcategory")),
     *("logistics.add_carrier", "logistics.change_carrier", "logistics.change_providerstate"),
     "logistics.change_providernews",

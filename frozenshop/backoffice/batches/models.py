@@ -1,17 +1,21 @@
 """A batch, its rows, and its files."""
 
+import json
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from frozenshop.kernel import crypto
 from frozenshop.kernel.fields import KeyField
 
 
 class Batch(models.Model):
-    """One piece of work on many orders. `state` moves only in `batches.running`, by conditional updates.
+    """One piece of work on many orders. `state` moves only in `batches.moves` and `running`, by conditional updates.
 
     `kind` names its code in `batches.kinds`. `parameters` hold no personal data. `done` and `refused` count rows;
-    `position` is the number of the last row that has its end.
+    `position` is the number of the last row that has its end. `expired_at`: since when files and sealed rows are gone.
     """
 
     class State(models.TextChoices):
@@ -46,9 +50,15 @@ class Batch(models.Model):
     started_at = models.DateTimeField("开始时间", null=True, blank=True)
     finished_at = models.DateTimeField("结束时间", null=True, blank=True)
     expires_at = models.DateTimeField("文件到期时间", null=True, blank=True)
+    expired_at = models.DateTimeField("文件删除时间", null=True, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "批量任务"
+        permissions = [
+            ("view_others_batch", "可以查看他人的批量任务"),
+            ("export_unmasked", "可以申请导出未打码的收件人信息"),
+            ("approve_unmasked", "可以批准导出未打码的收件人信息"),
+        ]
         indexes = [
             models.Index(fields=["created_at", "id"], name="batch_created"),
             models.Index(fields=["owner", "created_at", "id"], name="batch_owner"),
@@ -66,7 +76,7 @@ class Batch(models.Model):
 
     @property
     def percent(self) -> int:
-        return 100 * self.position // self.total if self.total else 0
+        return 100 * (self.done + self.refused) // self.total if self.total else 0
 
 
 class BatchRow(models.Model):
@@ -96,9 +106,31 @@ class BatchRow(models.Model):
     def __str__(self) -> str:
         return f"{self.number} {self.about}"
 
+    @property
+    def given(self) -> Any:
+        """What the row was given, opened. Raises SealBroken, also where its time is over."""
+        return json.loads(crypto.open_sealed(self.given_sealed, purpose=self._purpose("given")))
+
+    @property
+    def before(self) -> Any:
+        """What was there before, opened. Raises SealBroken."""
+        return json.loads(crypto.open_sealed(self.before_sealed, purpose=self._purpose("before")))
+
+    def seal_given(self, value: Any) -> None:
+        self.given_sealed = crypto.seal(json.dumps(value, ensure_ascii=False), purpose=self._purpose("given"))
+
+    def seal_before(self, value: Any) -> None:
+        self.before_sealed = crypto.seal(json.dumps(value, ensure_ascii=False), purpose=self._purpose("before"))
+
+    def _purpose(self, what: str) -> str:
+        return f"batch-row:{self.batch_id}:{self.number}:{what}"
+
 
 class BatchFile(models.Model):
-    """A file of a batch, sealed, in pieces in the database: web and worker may be on different machines."""
+    """A file of a batch, sealed, in pieces in the database: web and worker may be on different machines.
+
+    `written`: how far a file has come that is written piece by piece, as its writer notes it; no personal data.
+    """
 
     class Kind(models.TextChoices):
         UPLOAD = "upload", "上传的文件"
@@ -109,6 +141,7 @@ class BatchFile(models.Model):
     name = models.CharField("文件名", max_length=150)
     media_type = KeyField("类型", max_length=100)
     size = models.PositiveBigIntegerField("字节数", default=0)
+    written = models.JSONField("进度", null=True, blank=True)
     created_at = models.DateTimeField("创建时间", default=timezone.now)
 
     class Meta:

@@ -1,50 +1,59 @@
-"""How a batch moves: started, run in stretches, cancelled. A stretch is short, so that a worker can stop in between."""
+"""How the worker runs a batch: in stretches so short that a worker can stop in between."""
 
 import datetime as dt
 import time
-from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 
-from django.contrib.auth import get_user_model
-from django.db import transaction
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.contrib.auth.models import User
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
+from django.db.models.expressions import Combinable
 
 from frozenshop.backoffice import wording
-from frozenshop.backoffice.batches.kinds import Kind, kind_of
+from frozenshop.backoffice.batches import moves
+from frozenshop.backoffice.batches.kinds import Kind, known_kind
 from frozenshop.backoffice.batches.models import Batch, BatchRow
+from frozenshop.backoffice.batches.moves import TOPIC, cancel, start
 from frozenshop.kernel import audit, clock, leases, outbox
 from frozenshop.kernel.actor import Actor, staff
-from frozenshop.kernel.errors import NotPossible, Problem
+from frozenshop.kernel.errors import Problem
+from frozenshop.kernel.models import OutboxMessage
+from frozenshop.kernel.outbox.consuming import NotUnderstood
+from frozenshop.kernel.outbox.ledger import OPEN
 from orders.contention import retried
 
-TOPIC = "backoffice.run_batch"
+__all__ = ["TOPIC", "cancel", "end_stranded", "run_batch", "start"]
+
 STRETCH_SECONDS = 10.0
 ROWS_READ = 200
 LEASE = dt.timedelta(minutes=2)
 LOOK_AGAIN = dt.timedelta(seconds=30)
 """When a stretch that met another one at work looks again: its holder may have died."""
+FAULTS_BORNE = 10
+"""So many rows of a stretch may meet a fault of the program; then the batch ends."""
 State = Batch.State
+logger = structlog.get_logger(__name__)
 
 
-def start(batch: Batch, *, at: Iterable[str] = (State.PREVIEW,)) -> None:
-    """Hand a batch to the worker. Call it inside a transaction. Raises NotPossible if it isn't waiting any more."""
-    _move(batch, at, state=State.QUEUED)
-    _ask(batch)
+class Ended(Exception):
+    """The batch was cancelled or ended while a row was to be done."""
 
 
-def cancel(batch: Batch) -> None:
-    """Stop a batch before its next row. What is done stays done. Raises NotPossible if it has ended."""
-    waiting = (State.PREVIEW, State.WAITING, State.QUEUED, State.RUNNING)
-    _move(batch, waiting, state=State.CANCELLED, finished_at=clock.now())
+class Taken(Exception):
+    """Another runner has done the row meanwhile."""
 
 
-def _move(batch: Batch, at: Iterable[str], **changes: object) -> None:
-    if Batch.objects.filter(pk=batch.pk, state__in=list(at)).update(**changes) != 1:
-        raise NotPossible("任务的状态已经变化，请刷新页面")
-    batch.refresh_from_db()
+@dataclass(slots=True)
+class Run:
+    """A stretch under way."""
 
-
-def _ask(batch: Batch, *, later: dt.timedelta | None = None) -> None:
-    outbox.enqueue(TOPIC, {"batch_id": batch.pk}, due_at=clock.now() + later if later else None)
+    batch: Batch
+    kind: Kind
+    actor: Actor
+    faults: int = 0
 
 
 @outbox.consumer(TOPIC, transactional=False)
@@ -56,94 +65,152 @@ def run_batch(effect: outbox.Effect, batch_id: int, **rest: object) -> None:
         with effect:
             if left:
                 assert batch is not None
-                _ask(batch, later=None if held else LOOK_AGAIN)
+                moves.ask(batch, later=None if held else LOOK_AGAIN)
+
+
+def end_stranded() -> int:
+    """End batches that no message works for any more, which tried too often in vain; return how many.
+
+    A stretch closes its message and asks for the next in one transaction: an open batch always has one.
+    """
+    batches = list(Batch.objects.filter(state__in=(State.QUEUED, State.RUNNING)).order_by("created_at")[:1000])
+    if not batches:
+        return 0
+    waiting = OutboxMessage.objects.filter(topic=TOPIC, status__in=OPEN).values_list("payload", flat=True)
+    served = {payload.get("batch_id") for payload in waiting}
+    stranded = [batch for batch in batches if batch.pk not in served]
+    for batch in stranded:
+        _end(batch, State.FAILED, "多次执行没有成功，已停止；原因见“待办消息”，处理后可以再试")
+    return len(stranded)
 
 
 def _stretch(batch: Batch) -> bool:
     """Do rows for a while; return whether the batch goes on."""
-    kind, actor = kind_of(batch), _actor(batch)
-    if not _may(batch, kind):
-        _end(batch, State.FAILED, "发起人已停用或不再有这个权限")
+    kind = known_kind(batch)
+    if kind is None:
+        raise NotUnderstood(f"这个版本没有处理批量任务 {batch.kind} 的程序")
+    if fault := _fault(batch, kind):
+        _end(batch, State.FAILED, fault)
         return False
-    begun = Batch.objects.filter(pk=batch.pk, state=State.QUEUED)
-    begun.update(state=State.RUNNING, started_at=clock.now())
+    queued = Batch.objects.filter(pk=batch.pk, state=State.QUEUED)
+    queued.update(state=State.RUNNING, started_at=clock.now())
+    run = Run(batch, kind, staff(batch.owner_id))
+    try:
+        return _rows(run) or _finish(run)
+    except Ended:
+        return False
+
+
+def _rows(run: Run) -> bool:
+    """Do rows until the time is over; return whether there may be more."""
     until = time.monotonic() + STRETCH_SECONDS
-    while rows := list(_waiting(batch)[:ROWS_READ]):
+    while rows := list(_waiting(run.batch)[:ROWS_READ]):
         for row in rows:
             if time.monotonic() > until:
                 return True
-            if not _row(batch, row, kind, actor):
-                return False
-    _finish(batch, kind, actor)
+            with suppress(Taken):
+                _row(run, row)
     return False
 
 
 def _waiting(batch: Batch) -> QuerySet[BatchRow]:
-    return BatchRow.objects.filter(batch=batch, state=BatchRow.State.WAITING).order_by("number")
+    rows = BatchRow.objects.filter(batch=batch, state=BatchRow.State.WAITING)
+    return rows.order_by("-number" if batch.undo_of_id else "number")
 
 
-def _row(batch: Batch, row: BatchRow, kind: Kind, actor: Actor) -> bool:
-    """Do one row whole or not at all; return False where the batch was cancelled, or another runner is at it."""
+def _row(run: Run, row: BatchRow) -> None:
+    """Do one row whole or not at all. A database that is away ends the stretch, which is tried again."""
     try:
-        return retried(_perform)(batch, row, kind, actor)
+        retried(_perform)(run, row)
+    except (Ended, Taken, OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        raise
     except Problem as problem:
-        return retried(_refuse)(batch, row, wording.problem_text(problem))
+        retried(_refuse)(run, row, wording.problem_text(problem))
+        if run.kind.whole:
+            _give_up(run, f"第 {row.number} 行：{wording.problem_text(problem)}")
+    except Exception as error:
+        logger.exception("batch.row_failed", batch_id=run.batch.pk, row=row.number)
+        sentence = f"程序错误（{type(error).__name__}），已记入日志"
+        retried(_refuse)(run, row, sentence)
+        run.faults += 1
+        if run.kind.whole or run.faults >= FAULTS_BORNE:
+            _give_up(run, f"第 {row.number} 行：{sentence}")
 
 
-def _perform(batch: Batch, row: BatchRow, kind: Kind, actor: Actor) -> bool:
+def _give_up(run: Run, message: str) -> None:
+    _end(run.batch, State.FAILED, message)
+    raise Ended
+
+
+def _perform(run: Run, row: BatchRow) -> None:
     with transaction.atomic():
-        if not _count(batch, row, done=F("done") + 1):
-            return False
-        row.message = kind.perform(batch, row, actor)[:500]
+        _count(run.batch, row, done=F("done") + 1)
+        row.message = _do(run, row)[:500]
         row.state = BatchRow.State.DONE
-        row.save(update_fields=["message", "state", "before_sealed"])
-    return True
+        row.save(update_fields=["message", "state", "about", "before_sealed"])
 
 
-def _refuse(batch: Batch, row: BatchRow, message: str) -> bool:
+def _do(run: Run, row: BatchRow) -> str:
+    if not run.batch.undo_of_id:
+        return run.kind.perform(run.batch, row, run.actor)
+    done = BatchRow.objects.get(batch_id=run.batch.undo_of_id, number=row.number)
+    return run.kind.undo(run.batch, row, done, run.actor)
+
+
+def _refuse(run: Run, row: BatchRow, message: str) -> None:
     with transaction.atomic():
-        if not _count(batch, row, refused=F("refused") + 1):
-            return False
+        _count(run.batch, row, refused=F("refused") + 1)
         row.state, row.message = BatchRow.State.REFUSED, message[:500]
         row.save(update_fields=["message", "state"])
-    return True
 
 
-def _count(batch: Batch, row: BatchRow, **counter: F) -> bool:
+def _count(batch: Batch, row: BatchRow, **counter: Combinable) -> None:
     """Lock the batch by its counter: a second runner waits here, and finds the row done."""
     running = Batch.objects.filter(pk=batch.pk, state=State.RUNNING)
     if not running.update(position=row.number, **counter):
-        return False
-    still = BatchRow.objects.filter(pk=row.pk, state=BatchRow.State.WAITING).exists()
-    if not still:
-        transaction.set_rollback(True)
-    return still
+        raise Ended
+    if not BatchRow.objects.filter(pk=row.pk, state=BatchRow.State.WAITING).exists():
+        raise Taken
 
 
-@retried
-def _finish(batch: Batch, kind: Kind, actor: Actor) -> None:
+def _finish(run: Run) -> bool:
+    """End the batch; return whether it goes on, which it does where rows were added meanwhile."""
+    try:
+        retried(_done)(run)
+    except Problem as problem:
+        _end(run.batch, State.FAILED, wording.problem_text(problem))
+    return False
+
+
+def _done(run: Run) -> None:
+    batch = run.batch
     with transaction.atomic():
-        if not Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(
-            state=State.DONE, position=F("total"), finished_at=clock.now()
-        ):
+        ends = {"finished_at": clock.now(), "expires_at": moves.kept_until(batch)}
+        if not Batch.objects.filter(pk=batch.pk, state=State.RUNNING).update(state=State.DONE, **ends):
             return
         batch.refresh_from_db()
-        kind.finish(batch, actor)
-        audit.record(
-            actor, "batch.finished", f"batch:{batch.pk}", details={"done": batch.done, "refused": batch.refused}
-        )
+        run.kind.finish(batch, run.actor)
+        _record(batch)
 
 
 def _end(batch: Batch, state: str, message: str) -> None:
-    Batch.objects.filter(pk=batch.pk, state__in=(State.QUEUED, State.RUNNING)).update(
-        state=state, message=message, finished_at=clock.now()
-    )
+    """End it and put that on record, once."""
+    with transaction.atomic():
+        ends = {"finished_at": clock.now(), "expires_at": moves.kept_until(batch)}
+        open_ones = Batch.objects.filter(pk=batch.pk, state__in=(State.QUEUED, State.RUNNING))
+        if open_ones.update(state=state, message=message[:500], **ends):
+            batch.refresh_from_db()
+            _record(batch)
 
 
-def _actor(batch: Batch) -> Actor:
-    return staff(batch.owner_id)
+def _record(batch: Batch) -> None:
+    details = {"kind": batch.kind, "state": batch.state, "done": batch.done, "refused": batch.refused}
+    audit.record(staff(batch.owner_id), "batch.finished", f"batch:{batch.pk}", details=details)
 
 
-def _may(batch: Batch, kind: Kind) -> bool:
-    user = get_user_model()._default_manager.filter(pk=batch.owner_id, is_active=True).first()
-    return user is not None and user.has_perm(kind.permission)
+def _fault(batch: Batch, kind: Kind) -> str:
+    """Return why the batch may not run (any more), or nothing."""
+    if kind.approval(batch) and batch.approved_at is None:
+        return "还没有人批准"
+    user = User.objects.filter(pk=batch.owner_id, is_active=True).first() if batch.owner_id else None
+    return "" if user is not None and kind.allowed(user, batch) else "发起人已停用或不再有这个权限"

@@ -1,0 +1,16 @@
+"""The background work of the back office: stretches of batches, and what becomes of old ones."""
+
+from frozenshop.backoffice.batches import expiry, running
+from frozenshop.kernel import outbox
+
+
+@outbox.consumer("backoffice.watch_batches", transactional=False)
+def watch_batches(effect: outbox.Effect, slot: str = "") -> None:
+    """End batches that nobody works at any more."""
+    running.end_stranded()
+
+
+@outbox.consumer("backoffice.expire_batches", transactional=False)
+def expire_batches(effect: outbox.Effect, slot: str = "") -> None:
+    """Delete files and sealed rows of batches whose time is over."""
+    expiry.expire()
