@@ -6,6 +6,6 @@ The broker may lose or repeat a message: the row is what counts.
 """
 
 from frozenshop.kernel.outbox.consuming import Effect, Permanent, consumer, deliver
-from frozenshop.kernel.outbox.ledger import enqueue, purge_done, rearm, replay
+from frozenshop.kernel.outbox.ledger import enqueue, enqueue_many, purge_done, rearm, replay
 
-__all__ = ["Effect", "Permanent", "consumer", "deliver", "enqueue", "purge_done", "rearm", "replay"]
+__all__ = ["Effect", "Permanent", "consumer", "deliver", "enqueue", "enqueue_many", "purge_done", "rearm", "replay"]
