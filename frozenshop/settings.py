@@ -9,6 +9,8 @@ from typing import Any
 
 import django_stubs_ext
 import environ
+from csp.constants import NONE as CSP_NONE
+from csp.constants import SELF as CSP_SELF
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 
@@ -75,11 +77,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "frozenshop.api.lane.ApiLane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "frozenshop.backoffice.signin.sessions.SessionLimits",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -230,7 +234,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+# off, optional (who has one is asked for it) or required (who has none must add one before anything else).
+STAFF_SECOND_FACTOR = env.choice("STAFF_SECOND_FACTOR", ["off", "optional", "required"], default="optional")
+STAFF_SESSION_HOURS = env.int("STAFF_SESSION_HOURS", default=12, at_least=1, at_most=720)
+STAFF_IDLE_MINUTES = env.int("STAFF_IDLE_MINUTES", default=60, at_least=5, at_most=1440)
+SESSION_COOKIE_AGE = STAFF_SESSION_HOURS * 3600
 # How long after a password or second factor staff may unmask, export and change roles without giving it again.
 STAFF_REAUTH_MINUTES = env.int("STAFF_REAUTH_MINUTES", default=15, at_least=1, at_most=1440)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -243,6 +252,21 @@ if not DEBUG:
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+
+# Of staff's pages; buyers' pages and the driver's say their own. No script and no style stands in a page itself.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [CSP_NONE],
+        "script-src": [CSP_SELF],
+        "style-src": [CSP_SELF],
+        "img-src": [CSP_SELF, "data:"],
+        "font-src": [CSP_SELF],
+        "connect-src": [CSP_SELF],
+        "form-action": [CSP_SELF],
+        "base-uri": [CSP_NONE],
+        "frame-ancestors": [CSP_NONE],
+    }
+}
 
 # --- language and time ----------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"
@@ -289,6 +313,19 @@ SPECTACULAR_SETTINGS = {
         "FactType": "orders.facts.FactType",
     },
 }
+
+# --- archive --------------------------------------------------------------------------------------
+ARCHIVE_AFTER_DAYS = env.int("ARCHIVE_AFTER_DAYS", default=180, at_least=0)
+ARCHIVE_QUIET_DAYS = env.int("ARCHIVE_QUIET_DAYS", default=14, at_least=1)
+ARCHIVE_BATCH = env.int("ARCHIVE_BATCH", default=500, at_least=1, at_most=2000)
+ARCHIVE_KEEP_PERSONAL_DAYS = env.int("ARCHIVE_KEEP_PERSONAL_DAYS", default=1095, at_least=0)
+ARCHIVE_KEEP_TEXTS_DAYS = env.int("ARCHIVE_KEEP_TEXTS_DAYS", default=1095, at_least=0)
+# Of the higher layers: each takes order numbers by id, and returns the ids of orders that it needs where they are.
+ARCHIVE_KEPT_BY = (
+    "frozenshop.backoffice.archive_needs.unsettled",
+    "frozenshop.backoffice.archive_needs.being_told",
+    "frozenshop.backoffice.archive_needs.in_batches",
+)
 
 # --- integrations: without its keys an integration is off -----------------------------------------
 KDNIAO_BASE_URL = env.url("KDNIAO_BASE_URL", "https://api.kdniao.com", default="https://api.kdniao.com")

@@ -38,6 +38,8 @@ _TOLD_OF_ORDER = [kind for kind in _TOLD if kind not in problems.ALL_KINDS]
 
 # No more columns than are shown, sorted here: the database's part is the smaller one.
 _OF_LINE = ("sku", "name", "quantity", "unit_price_fen", "temperature_class")
+LINE = ("position", *_OF_LINE)
+HISTORY = ("occurred_at", "recorded_at", "id", "from_status", "to_status", "source")
 
 
 class Parcel(NamedTuple):
@@ -84,12 +86,8 @@ class OpenAlert(NamedTuple):
     open_key: str
 
 
-_lines_of = Prepared(lambda order_id: OrderLine.objects.filter(order=order_id).values_list("position", *_OF_LINE))
-_history_of = Prepared(
-    lambda order_id: OrderEvent.objects.filter(order=order_id).values_list(
-        "occurred_at", "recorded_at", "id", "from_status", "to_status", "source"
-    )
-)
+_lines_of = Prepared(lambda order_id: OrderLine.objects.filter(order=order_id).values_list(*LINE))
+_history_of = Prepared(lambda order_id: OrderEvent.objects.filter(order=order_id).values_list(*HISTORY))
 _parcels_of = Prepared(
     lambda order_id: Shipment.objects.filter(links__order=order_id, voided_at=None).values_list(*Parcel._fields)
 )
@@ -116,8 +114,22 @@ class CachedDocument:
 
 def build(order: Order) -> Document:
     """Return the order's document in five queries (six with the one that read `order`)."""
-    now = clock.now()
     parcels = _parcels(order)
+    alerts = _open_alerts([order], {order.pk: [parcel.id for parcel in parcels]})[order.pk]
+    return assemble(order, _lines_of(order.pk), _history_of(order.pk), parcels, alerts)
+
+
+def assemble(
+    order: Order,
+    lines: Iterable[tuple[Any, ...]],
+    history: Iterable[tuple[Any, ...]],
+    parcels: Mapping[Parcel, Iterable[Scan]],
+    alerts: Iterable[OpenAlert] = (),
+    *,
+    archived: bool = False,
+) -> Document:
+    """Return the document of what was read: no query. Lines as `LINE` names them, history as `HISTORY`."""
+    now = clock.now()
     return {
         "order_no": order.order_no,
         "status": order.status,
@@ -127,12 +139,12 @@ def build(order: Order) -> Document:
         "version": order.version,
         "updated_at": clock.isoformat(order.updated_at),
         "consignee": _consignee(order),
-        "lines": _lines(order),
+        "lines": _lines(lines),
         "milestones": _milestones(order),
-        "history": _history(order),
+        "history": _history(history),
         "shipments": [_shipment(parcel, _shown(scans, parcel, now), now) for parcel, scans in parcels.items()],
-        "alerts": _alerts(_open_alerts([order], {order.pk: [parcel.id for parcel in parcels]})[order.pk]),
-        "archived": False,
+        "alerts": _alerts(alerts),
+        "archived": archived,
     }
 
 
@@ -219,11 +231,11 @@ def _milestones(order: Order) -> list[dict[str, Any]]:
     return [{"status": s.value, "label": s.label, "occurred_at": clock.isoformat(instant)} for s, instant in reached]
 
 
-def _lines(order: Order) -> list[dict[str, Any]]:
-    return [dict(zip(_OF_LINE, row[1:], strict=True)) for row in sorted(_lines_of(order.pk))]
+def _lines(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    return [dict(zip(_OF_LINE, row[1:], strict=True)) for row in sorted(rows)]
 
 
-def _history(order: Order) -> list[dict[str, Any]]:
+def _history(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
     return [
         {
             "from": from_status,
@@ -232,7 +244,7 @@ def _history(order: Order) -> list[dict[str, Any]]:
             "recorded_at": clock.isoformat(recorded_at),
             "source": source,
         }
-        for occurred_at, recorded_at, _, from_status, to_status, source in sorted(_history_of(order.pk))
+        for occurred_at, recorded_at, _, from_status, to_status, source in sorted(rows)
     ]
 
 

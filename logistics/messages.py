@@ -15,6 +15,7 @@ from prometheus_client import Counter
 
 from frozenshop.kernel import clock, crypto, logstore, outbox, purging
 from logistics import subscriptions, tracking
+from logistics.archive import restoring
 from logistics.carriers import CODE_FIELDS, OWN_WAYBILLS, provider_code
 from logistics.models import Provider, ProviderCall, ProviderMessage, Shipment
 from logistics.providers.base import Forged, ProviderReport, Reply, Unreadable, get_provider
@@ -117,7 +118,7 @@ def shipment_of(provider: str, report: ProviderReport) -> Shipment | None:
     """Return the parcel that a report speaks of: by the provider's carrier code and waybill, the newest live one.
 
     A carrier that the provider itself put right finds the parcel too, and so does a number in other capitals, as some
-    services write it back, where no parcel has the very one.
+    services write it back, where no parcel has the very one. One that lies in the archive comes back out of it.
     """
     number = report.waybill_no
     spellings = {number, number.upper(), number.lower()}
@@ -127,7 +128,10 @@ def shipment_of(provider: str, report: ProviderReport) -> Shipment | None:
         parcels = parcels.filter(Q(**{f"carrier__{column}": code}) | Q(pk__in=told))
     elif provider in OWN_WAYBILLS:
         parcels = parcels.filter(carrier__code__in=OWN_WAYBILLS[provider])
-    return max(parcels, key=lambda parcel: _nearness(parcel, provider, report), default=None)
+    found = list(parcels)
+    if not found and restoring.bring_back_waybill(sorted(spellings), "承运商有新消息"):
+        found = list(parcels.all())
+    return max(found, key=lambda parcel: _nearness(parcel, provider, report), default=None)
 
 
 def _nearness(parcel: Shipment, provider: str, report: ProviderReport) -> tuple[bool, bool, bool, int, int]:

@@ -10,6 +10,7 @@ from frozenshop.kernel import calendar, clock, outbox
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid, NotPossible
 from logistics import driver_links, eta, problems, tracking
+from logistics.archive import restoring
 from logistics.cadence import FINAL
 from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder
 from logistics.progress import live_shipments, refresh_order, remaining
@@ -62,6 +63,8 @@ def ship(
         known = _newest(carrier, waybill_no)
         order.refresh_from_db(from_queryset=Order.objects.select_for_update())
         known = known or _newest(carrier, waybill_no)  # a twin of this call may have held the order until now
+        if known is None and restoring.bring_back_waybill([waybill_no], "运单号再次使用"):
+            known = _newest(carrier, waybill_no)
         if known is not None and not _is_recycled(known, shipped_at):
             return _ship_known(known, order, shipped_at, actor, lines)
         generation = known.generation + 1 if known else 1

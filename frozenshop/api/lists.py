@@ -5,20 +5,27 @@ import binascii
 import datetime as dt
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import QueryDict
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
+from logistics import document
+from logistics.archive import showing
+from logistics.archive.models import ArchivedOrder, ArchivedWaybill
 from logistics.models import ShipmentOrder
 from orders.intake import parse_status
-from orders.models import OrderAccess, OrderStatus
+from orders.models import Order, OrderAccess, OrderStatus
 
 DEFAULT_LIMIT, MOST = 20, 50
 COUNTED_ORDERS, COUNTED_MOST = 1000, 100
+MOST_NAMED = 500
+_EVERYWHERE: tuple[QuerySet[Any], ...] = (Order.objects.all(), ArchivedOrder.objects.all())
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LIMIT = re.compile(r"[0-9]{1,3}")
@@ -78,17 +85,19 @@ class Filters:
         )
 
     def apply(self, accesses: QuerySet[OrderAccess]) -> QuerySet[OrderAccess]:
-        """Return one row more than a page, newest first."""
-        rows = accesses.filter(self._condition())
-        return rows.select_related("order").order_by("-placed_at", "-order_id")[: self.limit + 1]
+        """Return one row more than a page, newest first, of orders here and in the archive."""
+        return accesses.filter(self._condition()).order_by("-placed_at", "-order_id")[: self.limit + 1]
 
     def _condition(self) -> Q:
         wanted = Q()
         if self.status:
-            wanted &= Q(order__status=self.status)
+            # Each row's status is looked up by the order's key, along the one index that the list has.
+            wanted &= Q(
+                *[Exists(rows.filter(pk=OuterRef("order_id"), status=self.status)) for rows in _EVERYWHERE],
+                _connector=Q.OR,
+            )
         if self.text:
-            parcels = ShipmentOrder.objects.filter(order=OuterRef("order"), shipment__waybill_no=self.text)
-            wanted &= Q(order__order_no=self.text) | Q(Exists(parcels))
+            wanted &= Q(order_id__in=_named(self.text))
         if self.since:
             wanted &= Q(placed_at__gte=self.since)
         if self.until:
@@ -102,9 +111,57 @@ class Filters:
 
 def counts(accesses: QuerySet[OrderAccess]) -> dict[str, int]:
     """Count the newest 1,000 orders by status, each no further than 100."""
-    newest = accesses.order_by("-placed_at", "-order_id").values_list("order__status", flat=True)[:COUNTED_ORDERS]
-    counted = Counter(newest)
+    newest = accesses.order_by("-placed_at", "-order_id").values_list(status_of_order(), flat=True)
+    counted = Counter(newest[:COUNTED_ORDERS])
     return {status.value: min(counted[status.value], COUNTED_MOST) for status in OrderStatus}
+
+
+def summaries(page: Sequence[OrderAccess]) -> dict[int, tuple[int | None, document.Document]]:
+    """Return whose order it is and what the list shows of it, by its id: in three queries, two more for the archive."""
+    ids = [row.order_id for row in page]
+    here = Order.objects.in_bulk(ids)
+    away = ArchivedOrder.objects.defer("body").in_bulk([pk for pk in ids if pk not in here])
+    shown = [
+        *zip(here.values(), document.summaries(list(here.values())), strict=True),
+        *zip(away.values(), showing.summaries(list(away.values())) if away else (), strict=True),
+    ]
+    return {order.pk: (order.customer_id, summary) for order, summary in shown}
+
+
+def summary_of(row: OrderAccess, shown: Mapping[int, tuple[int | None, document.Document]]) -> document.Document | None:
+    """Return a row's summary, with prices if they are the buyer's; None where the order has gone."""
+    if row.order_id not in shown:
+        return None
+    customer_id, summary = shown[row.order_id]
+    own = row.via == OrderAccess.Via.OPENID or customer_id in (None, row.customer_id)
+    return summary if own else summary | {"total_fen": None}
+
+
+def statuses(accesses: QuerySet[OrderAccess], order_nos: Sequence[str]) -> dict[str, tuple[str, dt.datetime]]:
+    """Return status and last change of those orders that the buyer may see, by number."""
+    found: dict[str, tuple[str, dt.datetime]] = {}
+    for rows in _EVERYWHERE:
+        left = [order_no for order_no in order_nos if order_no not in found]
+        named = rows.filter(order_no__in=left, pk__in=accesses.values("order_id")) if left else rows.none()
+        found |= {no: (status, at) for no, status, at in named.values_list("order_no", "status", "updated_at")}
+    return found
+
+
+def status_of_order() -> Coalesce:
+    """Return the status of a row's order, wherever it lies, as an expression."""
+    return Coalesce(*(Subquery(rows.filter(pk=OuterRef("order_id")).values("status")) for rows in _EVERYWHERE))
+
+
+def _named(text: str) -> list[int]:
+    """Return the orders, whosesoever, that have this number or travelled under this waybill."""
+    found = [
+        Order.objects.filter(order_no=text).values_list("pk"),
+        ArchivedOrder.objects.filter(order_no=text).values_list("pk"),
+        ShipmentOrder.objects.filter(shipment__waybill_no=text).values_list("order_id"),
+        ArchivedWaybill.objects.filter(waybill_no=text).values_list("order_id"),
+    ]
+    first, *others = (rows.order_by() for rows in found)
+    return [pk for (pk,) in first.union(*others)[:MOST_NAMED]]
 
 
 def _day(query: QueryDict, name: str) -> dt.date | None:

@@ -8,6 +8,8 @@ from frozenshop.api.sessions import Buyer
 from frozenshop.kernel import clock
 from frozenshop.kernel.errors import OrderNotFound
 from logistics import document
+from logistics.archive import showing
+from logistics.archive.models import ArchivedOrder
 from logistics.document import CachedDocument
 from orders.access import LOOK_BACK, VERIFICATION_LASTS, accesses, sees_prices
 from orders.intake import is_order_no
@@ -24,18 +26,37 @@ def find(buyer: Buyer, order_no: str) -> OrderAccess:
     raise OrderNotFound
 
 
+def find_archived(buyer: Buyer, order_no: str) -> tuple[OrderAccess, ArchivedOrder]:
+    """Return the buyer's row of an order that lies in the archive, and the order there. Raises OrderNotFound."""
+    row = ArchivedOrder.objects.filter(order_no=order_no).first() if is_order_no(order_no) else None
+    access = accesses(buyer.customer()).filter(order_id=row.pk).first() if row else None
+    if row is None or access is None:
+        raise OrderNotFound
+    return access, row
+
+
 def read(buyer: Buyer, order_no: str, kept: CachedDocument | None = None) -> bytes:
     """Return the order document as JSON; `kept` is what the cache holds of it. Raises OrderNotFound.
 
     No query where a cache that all processes share holds the document and it says itself that the buyer may see it;
-    else one for the buyer's row, and five more if the document isn't kept under the order's present version.
+    else one for the buyer's row, and five more if the document isn't kept under the order's present version. What isn't
+    found so is looked for in the archive.
     """
     if kept is not None and settings.REDIS_URL and _is_own(buyer, kept):
         return kept.body
-    access = find(buyer, order_no)
+    try:
+        access = find(buyer, order_no)
+    except OrderNotFound:
+        return _read_archived(*find_archived(buyer, order_no))
     if kept is None or kept.version < access.order.version:  # newer than the row: the row is the replica's
         kept = document.store(access.order, document.build(access.order))
     return kept.body if sees_prices(access) else _without_prices(kept.body)
+
+
+def _read_archived(access: OrderAccess, row: ArchivedOrder) -> bytes:
+    """Return the document of what lies in the archive: it is kept by no cache, for who looks at it once in a while."""
+    access.order, shown = showing.document_of(row)
+    return document.serialise(shown if sees_prices(access) else document.without_prices(shown))
 
 
 def _is_own(buyer: Buyer, kept: CachedDocument) -> bool:

@@ -15,8 +15,8 @@ from orders.models import OrderStatus
 class ArchivedOrder(models.Model):
     """One finished order. `id` is the order's own; what else was known of it lies in the body (`archive.bodies`).
 
-    Orders that share a box have one `bundle`, the smallest of their ids: they come and go together. `month` (Shanghai's,
-    of placing) is there to shard by. `checksum` is of the body as packed; `body` is empty where it lies elsewhere
+    Orders that share a box have one `bundle`, the smallest of their ids: they come and go together. `month` (of placing
+    in Shanghai) is there to shard by. `checksum` is of the body as packed; `body` is empty where it lies elsewhere
     (`place`). The consignee and the note stay out of the body: their term is another one.
     """
 

@@ -9,6 +9,7 @@ from frozenshop.api import schema, visible
 from frozenshop.api.describing import ORDER_NO, described
 from frozenshop.api.replies import reply
 from frozenshop.api.views.base import BuyerView
+from frozenshop.kernel.errors import OrderNotFound
 from notifications.settlement import components, payments
 from orders.models import OrderAccess, OrderStatus
 
@@ -30,7 +31,11 @@ class OrderWechatView(BuyerView):
         refusals=(404,),
     )
     def get(self, request: Request, order_no: str) -> HttpResponse:
-        access = visible.find(self.buyer, order_no)
+        try:
+            access = visible.find(self.buyer, order_no)
+        except OrderNotFound:
+            visible.find_archived(self.buyer, order_no)
+            return reply({"confirm": None, "waybills": []})
         # A waybill's token is bound to the openid that placed the order.
         own = access.via == OrderAccess.Via.OPENID
         return reply({"confirm": _confirm(access), "waybills": components.for_order(access.order) if own else []})

@@ -16,6 +16,8 @@ from frozenshop.kernel import audit, clock
 from frozenshop.kernel.client_address import client_address
 from frozenshop.kernel.errors import Invalid, NotFound, OrderNotFound, Problem
 from logistics import document, manual, shipping
+from logistics.archive import restoring, showing
+from logistics.archive.models import ArchivedOrder
 from logistics.carriers import resolve_carrier
 from logistics.models import Carrier, Shipment
 from logistics.services import record_shop_fact, take_order
@@ -105,8 +107,7 @@ class OrderView(MerchantView):
         refusals=(403, 404),
     )
     def get(self, request: Request, order_no: str) -> HttpResponse:
-        order = _order(order_no)
-        shown = document.build(order)
+        order, shown = _read(order_no)
         if "orders:read_unmasked" in self.merchant.scopes:
             audit.record(self.actor, "order.unmasked", order.order_no, address=client_address(request._request))
             shown = document.unmask(shown, order)
@@ -228,11 +229,24 @@ class ShipmentEventsView(WriteView):
         return self.write(tell)
 
 
-def _order(order_no: str) -> Order:
-    order = Order.objects.filter(order_no=order_no).first() if is_order_no(order_no) else None
-    if order is None:
+def _read(order_no: str) -> tuple[Order, document.Document]:
+    """Return an order and its document, wherever it lies. Raises OrderNotFound, Unavailable."""
+    if not is_order_no(order_no):
         raise OrderNotFound
-    return order
+    order = Order.objects.filter(order_no=order_no).first()
+    if order is not None:
+        return order, document.build(order)
+    archived = ArchivedOrder.objects.filter(order_no=order_no).first()
+    if archived is None:
+        raise OrderNotFound
+    return showing.document_of(archived)
+
+
+def _order(order_no: str) -> Order:
+    """Return an order that something is about to happen to, out of the archive if it lies there."""
+    if not is_order_no(order_no):
+        raise OrderNotFound
+    return restoring.hot(order_no, "商城有新的事实")
 
 
 def _shipment(order: Order, waybill_no: str) -> Shipment:

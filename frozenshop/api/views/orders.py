@@ -11,10 +11,10 @@ from frozenshop.api.describing import ORDER_NO, described, query
 from frozenshop.api.replies import reply, reply_bytes
 from frozenshop.api.views.base import BuyerView
 from frozenshop.kernel import clock
-from frozenshop.kernel.errors import Invalid
-from logistics import document, refreshing
+from frozenshop.kernel.errors import Invalid, NotPossible, OrderNotFound
+from logistics import cadence, document, refreshing
 from logistics.services import confirm_receipt
-from orders.access import accesses, sees_prices
+from orders.access import accesses
 from orders.intake import is_order_no
 from orders.models import OrderStatus
 
@@ -46,11 +46,8 @@ class OrderListView(BuyerView):
     def _page(self, filters: lists.Filters) -> dict[str, Any]:
         rows = list(filters.apply(accesses(self.buyer.customer())))
         page, more = rows[: filters.limit], rows[filters.limit :]
-        summaries = document.summaries([row.order for row in page])
-        results = [
-            summary if sees_prices(row) else summary | {"total_fen": None}
-            for row, summary in zip(page, summaries, strict=True)
-        ]
+        shown = lists.summaries(page)
+        results = [summary for row in page if (summary := lists.summary_of(row, shown)) is not None]
         last = lists.Place(page[-1].placed_at, page[-1].order_id).cursor() if more else None
         return {"results": results, "next": last}
 
@@ -97,7 +94,8 @@ class OrderStatusesView(BuyerView):
         )
 
     def _statuses(self, asked: list[str]) -> dict[str, dict[str, Any]]:
-        rows = accesses(self.buyer.customer()).filter(order__order_no__in=[no for no in asked if is_order_no(no)])
+        numbers = [order_no for order_no in asked if is_order_no(order_no)]
+        found = lists.statuses(accesses(self.buyer.customer()), numbers)
         return {
             order_no: {
                 "order_no": order_no,
@@ -105,9 +103,7 @@ class OrderStatusesView(BuyerView):
                 "status_label": OrderStatus(status).label,
                 "updated_at": clock.isoformat(updated_at),
             }
-            for order_no, status, updated_at in rows.values_list(
-                "order__order_no", "order__status", "order__updated_at"
-            )
+            for order_no, (status, updated_at) in found.items()
         }
 
 
@@ -130,14 +126,25 @@ class OrderRefreshView(BuyerView):
         refusals=(404,),
     )
     def post(self, request: Request, order_no: str) -> HttpResponse:
-        refreshed = refreshing.refresh_now(visible.find(self.buyer, order_no).order)
+        try:
+            order = visible.find(self.buyer, order_no).order
+        except OrderNotFound:
+            visible.find_archived(self.buyer, order_no)
+            return reply({"refreshed": False, "next_allowed_at": clock.isoformat(clock.now() + cadence.FLOOR)})
+        refreshed = refreshing.refresh_now(order)
         return reply({"refreshed": refreshed.refreshed, "next_allowed_at": clock.isoformat(refreshed.next_allowed_at)})
 
 
 class OrderConfirmView(BuyerView):
     @described("确认收货，可重复", gives=schema.OrderDocument, parameters=(ORDER_NO,), refusals=(404, 409))
     def post(self, request: Request, order_no: str) -> HttpResponse:
-        confirm_receipt(visible.find(self.buyer, order_no).order, self.actor)
+        try:
+            order = visible.find(self.buyer, order_no).order
+        except OrderNotFound:
+            if visible.find_archived(self.buyer, order_no)[1].status != OrderStatus.DELIVERED:
+                raise NotPossible("订单已经退回、取消或退款，不能确认收货") from None
+        else:
+            confirm_receipt(order, self.actor)
         return reply_bytes(visible.read(self.buyer, order_no))
 
 

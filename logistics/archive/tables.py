@@ -1,0 +1,73 @@
+"""Which rows travel with an order, as data. What else refers to an order stays where it is (docs/archive.md)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Field, FloatField, Model
+
+from logistics.models import DriverLink, Shipment, ShipmentLine, ShipmentOrder, Subscription, TrackingEvent
+from orders.models import Alert, AlertNote, Order, OrderEvent, OrderLine
+
+
+@dataclass(frozen=True, slots=True)
+class Travelling:
+    """A table of which rows travel. They belong to the row of `owner_table` whose key stands in `owner`.
+
+    `apart` are the columns that lie beside the body, in columns of the archive's own row.
+    """
+
+    model: type[Model]
+    owner: str
+    owner_table: type[Model]
+    apart: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self.model._meta.db_table
+
+    @property
+    def fields(self) -> list["Field[Any, Any]"]:
+        return [one for one in self.model._meta.concrete_fields if not one.generated and one.attname not in self.apart]
+
+
+APART = frozenset({"consignee_sealed", "phone_index", "name_index", "tail_index", "note"})
+ORDERS = Travelling(Order, "id", Order, APART)
+LINKS = Travelling(ShipmentOrder, "order_id", Order)
+SHIPMENTS = Travelling(Shipment, "id", Shipment)
+ALERTS = Travelling(Alert, "order_id", Order)
+SCANS = Travelling(TrackingEvent, "shipment_id", Shipment)
+
+TABLES = (
+    ORDERS,
+    Travelling(OrderLine, "order_id", Order),
+    Travelling(OrderEvent, "order_id", Order),
+    ALERTS,
+    Travelling(AlertNote, "alert_id", Alert),
+    SHIPMENTS,
+    LINKS,
+    Travelling(ShipmentLine, "link_id", ShipmentOrder),
+    SCANS,
+    Travelling(Subscription, "shipment_id", Shipment),
+    Travelling(DriverLink, "shipment_id", Shipment),
+)
+"""In the order in which they can be inserted; the reverse is that of deleting."""
+
+
+def columns(table: Travelling) -> list[str]:
+    return [str(field.column) for field in table.fields]
+
+
+def as_json(table: Travelling) -> str:
+    """Return the SQL by which the database writes a row of the body, in the order of `columns`.
+
+    It is some ten times quicker at it than making values of Python and JSON of those.
+    """
+    return f"JSON_ARRAY({', '.join(_value(field) for field in table.fields)})"
+
+
+def _value(field: "Field[Any, Any]") -> str:
+    name = connection.ops.quote_name(str(field.column))
+    if connection.vendor == "sqlite" and isinstance(field, FloatField):  # its own JSON rounds to 15 digits
+        return f"json(CASE WHEN {name} IS NULL THEN 'null' ELSE printf('%!.17g', {name}) END)"
+    return name
