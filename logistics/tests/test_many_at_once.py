@@ -14,7 +14,7 @@ from frozenshop.kernel.models import OutboxMessage
 from logistics import shipping, shipping_many
 from logistics.models import Shipment, ShipmentLine
 from logistics.tests.factories import make_carrier
-from orders import services, taking_many
+from orders import alerting, services, taking_many
 from orders.intake import parse_order
 from orders.models import Alert, AlertKind, Order, OrderAccess, OrderEvent, OrderLine, OrderStatus
 from orders.tests.factories import line, make_customer, make_order, order_payload
@@ -118,7 +118,7 @@ def test_an_alert_about_the_wait_is_resolved():
         kind=AlertKind.NOT_SHIPPED,
         subject=order.order_no,
         order=order,
-        open_key="x",
+        open_key=alerting.open_key(AlertKind.NOT_SHIPPED, order.order_no),
         severity="2high",
         due_at=clock.now(),
     )

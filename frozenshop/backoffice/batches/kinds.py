@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from frozenshop.backoffice.batches.models import Batch, BatchRow
 from frozenshop.kernel.actor import Actor
-from frozenshop.kernel.errors import NotPossible
+from frozenshop.kernel.errors import NotPossible, Problem
 
 
 class Kind:
@@ -17,7 +17,8 @@ class Kind:
 
     `label`: Chinese, for lists. `permission`: what its owner must hold when it begins and whenever a stretch of it
     runs. `whole`: one refused row fails the batch. `repeatable`: rows without their end may be tried again.
-    `keep`: for how long after the end files and sealed rows are kept.
+    `keep`: for how long after the end files and sealed rows are kept. `many`: how many rows go in one transaction, by
+    `perform_many`; they are undone one by one.
     """
 
     label = ""
@@ -26,6 +27,7 @@ class Kind:
     repeatable = True
     undoable = False
     keep = dt.timedelta(days=30)
+    many = 1
 
     def allowed(self, user: User, batch: Batch) -> bool:
         """Say whether a person may own, repeat or undo such a batch. Asked before each stretch, too."""
@@ -40,6 +42,13 @@ class Kind:
 
         Raises Problem to refuse the row: what it wrote is undone, the sentence is kept, the batch goes on. May set
         `row.before_sealed`, and add rows with `moves.add_rows`.
+        """
+        raise NotImplementedError
+
+    def perform_many(self, batch: Batch, rows: list[BatchRow], actor: Actor) -> list[str | Problem]:
+        """Do rows inside the transaction that also ends them; return each one's sentence, or why it is refused.
+
+        Of a refused row nothing may stay. What this raises undoes all of them; then each is done by `perform`.
         """
         raise NotImplementedError
 

@@ -105,12 +105,46 @@ def _rows(run: Run) -> bool:
     """Do rows until the time is over; return whether there may be more."""
     until = time.monotonic() + STRETCH_SECONDS
     while rows := list(_waiting(run.batch)[:ROWS_READ]):
-        for row in rows:
+        many = 1 if run.batch.undo_of_id else run.kind.many
+        for start_at in range(0, len(rows), many):
             if time.monotonic() > until:
                 return True
             with suppress(Taken):
-                _row(run, row)
+                _chunk(run, rows[start_at : start_at + many])
     return False
+
+
+def _chunk(run: Run, rows: list[BatchRow]) -> None:
+    """Do rows in one transaction, where the kind can; one by one where it can't, or where one of them is at fault."""
+    if len(rows) > 1:
+        try:
+            retried(_perform_many)(run, rows)
+            return
+        except (Ended, Taken, OperationalError, InterfaceError, SoftTimeLimitExceeded):
+            raise
+        except Exception:
+            logger.warning("batch.chunk_failed", batch_id=run.batch.pk, row=rows[0].number, exc_info=True)
+    for row in rows:
+        with suppress(Taken):
+            _row(run, row)
+
+
+def _perform_many(run: Run, rows: list[BatchRow]) -> None:
+    with transaction.atomic():
+        running = Batch.objects.filter(pk=run.batch.pk, state=State.RUNNING)
+        if not running.update(position=rows[-1].number):
+            raise Ended
+        ids = [row.pk for row in rows]
+        if BatchRow.objects.filter(pk__in=ids, state=BatchRow.State.WAITING).count() != len(rows):
+            raise Taken
+        ends = run.kind.perform_many(run.batch, rows, run.actor)
+        for row, end in zip(rows, ends, strict=True):
+            refused = isinstance(end, Problem)
+            row.message = (wording.problem_text(end) if isinstance(end, Problem) else end)[:500]
+            row.state = BatchRow.State.REFUSED if refused else BatchRow.State.DONE
+        BatchRow.objects.bulk_update(rows, ["message", "state", "about", "before_sealed"])
+        refused_count = sum(row.state == BatchRow.State.REFUSED for row in rows)
+        running.update(done=F("done") + len(rows) - refused_count, refused=F("refused") + refused_count)
 
 
 def _waiting(batch: Batch) -> QuerySet[BatchRow]:
