@@ -28,6 +28,7 @@ _defaults = {
     "SHOP_PHONE": "4000000000",
     "NOTIFY_THREADS": "1",
     "LOG_KINDS": "none",
+    "STAFF_SECOND_FACTOR": "off",
 }
 for _name, _value in _defaults.items():
     os.environ.setdefault(_name, _value)

@@ -39,7 +39,8 @@ SHOPS = {
 LOGIN = {"admin/login/"}
 ANY_STAFF = {
     "admin/", "admin/logout/", "admin/password_change/", "admin/password_change/done/", "admin/jsi18n/",
-    "admin/account/again/",
+    *(f"admin/account/{page}" for page in ("", "again/", "verify/", "totp/", "passkey/", "recovery/", "logout/")),
+    "admin/account/factors/<int:factor_id>/remove/", "admin/account/sessions/end/",
 }  # fmt: skip
 LISTS = {
     "kernel": ("outboxmessage", "jobrun", "calendarday", "shopcalendar", "auditentry", "merchantkey"),
@@ -60,6 +61,7 @@ STAFF = {
     "admin/batch/", "admin/costs/", "admin/logs/", "admin/trail/", "admin/autocomplete/",
     "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/auth/user/<id>/password/", "admin/orders/order/<int:order_id>/do/<slug:name>/", "admin/(?P<url>.*)$",
+    *(f"admin/orders/order/{page}" for page in ("find/", "find/forget/", "views/", "views/<int:view_id>/", "columns/")),
     "admin/orders/alert/statistics/", "admin/settlement/", "admin/settlement/<int:report_id>/",
     "admin/messages/", "admin/messages/person/<str:recipient>/", "admin/notifications/notice/<int:notice_id>/resend/",
     *(f"admin/notifications/messagetemplate/{page}" for page in ("preview/", "adopt/", "<int:template_id>/test/")),
@@ -143,7 +145,8 @@ def address(route: str, order: Order) -> str:
     given = {
         "<any:order_no>": order.order_no, "<any:waybill_no>": "SF0009990009990", "<path:object_id>": key,
         "<int:order_id>": order.pk, "<slug:name>": "unmask", "<id>": 1, "<path:content_type_id>": 1,
-        "<int:report_id>": 1, "<int:notice_id>": 1, "<int:template_id>": 1, "<str:recipient>": "customer:1",
+        "<int:view_id>": 1, "<int:report_id>": 1, "<int:notice_id>": 1, "<int:template_id>": 1, "<str:recipient>": "customer:1",
+        "<int:factor_id>": 1,
         "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "<any:secret>": "guessed", "<path:name>": "nothing.js",
         "^(?:api|merchant|callbacks)/": "api/nothing",
         "^(?P<app_label>kernel|orders|logistics|notifications|auth|django_celery_beat)/$": "orders/",

@@ -5,9 +5,23 @@ from django.utils import timezone
 
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchFilePiece, BatchRow
 from frozenshop.backoffice.dashboard.models import Figure, FigureDay, FigureMark
+from frozenshop.backoffice.signin.models import Authenticator, RecoveryCode, SignInAttempts, StaffSession
 from frozenshop.kernel.fields import KeyField
 
-__all__ = ["Batch", "BatchFile", "BatchFilePiece", "BatchRow", "Figure", "FigureDay", "FigureMark", "OrderNote"]
+__all__ = [
+    "Authenticator",
+    "Batch",
+    "BatchFile",
+    "BatchFilePiece",
+    "BatchRow",
+    "Figure",
+    "FigureDay",
+    "FigureMark",
+    "OrderNote",
+    "RecoveryCode",
+    "SignInAttempts",
+    "StaffSession",
+]
 
 
 class OrderNote(models.Model):

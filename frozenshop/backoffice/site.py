@@ -8,6 +8,8 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 
 from frozenshop.kernel import replica
 from frozenshop.kernel.changelist import reader, shown_stale
@@ -29,7 +31,7 @@ class StaffSite(AdminSite):
         from frozenshop.backoffice.logs import logs_view
         from frozenshop.backoffice.notifications_people import messages_view, person_view
         from frozenshop.backoffice.settlement import report_view, settlement_view
-        from frozenshop.backoffice.signin import views as signin
+        from frozenshop.backoffice.signin.routes import routes
         from frozenshop.backoffice.trail import trail_view
 
         own = [
@@ -39,18 +41,30 @@ class StaffSite(AdminSite):
             path("settlement/", self.admin_view(settlement_view), name="settlement"),
             path("settlement/<int:report_id>/", self.admin_view(report_view), name="settlement_report"),
             path("trail/", self.admin_view(trail_view), name="trail"),
-            path("account/again/", self.admin_view(signin.again_view), name="signin_again"),
+            *routes(self),
             path("messages/", self.admin_view(messages_view), name="messages"),
             path("messages/person/<str:recipient>/", self.admin_view(person_view), name="messages_person"),
         ]
         return [*own, *super().get_urls()]
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        from frozenshop.backoffice.signin import recent
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let in staff whose session has shown the second factor that it must show."""
+        from frozenshop.backoffice.signin import factors
 
-        answer = super().login(request, extra_context)
+        return super().has_permission(request) and factors.satisfied(request)
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]
+        from frozenshop.backoffice.signin.login import login_view
+
+        return login_view(self, request, extra_context or {})
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from frozenshop.backoffice.signin.login import password_changed
+
+        answer = super().password_change(request, extra_context)
         if request.method == "POST" and answer.status_code == 302:
-            recent.remember(request)
+            password_changed(request)
         return answer
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

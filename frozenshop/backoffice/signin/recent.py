@@ -21,8 +21,8 @@ from django.template.response import TemplateResponse
 from frozenshop.kernel import clock
 
 PROVED_AT = "proved_at"
-PASSWORD, CODE = "_again_password", "_again_code"
-OWN_FIELDS = frozenset({PASSWORD, CODE, "csrfmiddlewaretoken"})
+PASSWORD, CODE, ASSERTION = "_again_password", "_again_code", "_again_assertion"
+OWN_FIELDS = frozenset({PASSWORD, CODE, ASSERTION, "csrfmiddlewaretoken"})
 ASKED_HEADER = "X-Confirm"
 """On the page that asks, for scripts that post in the background: open the address as a page instead."""
 
@@ -49,7 +49,7 @@ def asked(request: HttpRequest) -> HttpResponse | None:
     if recently_authenticated(request):
         return None
     fault = ""
-    if request.method == "POST" and (PASSWORD in request.POST or CODE in request.POST):
+    if request.method == "POST" and PASSWORD in request.POST:
         from frozenshop.backoffice.signin.proof import prove
 
         fault = prove(request)
@@ -73,8 +73,11 @@ def page(request: HttpRequest, fault: str = "") -> HttpResponse:
     """Return the page that asks. Files can't be carried along: then the way leads back to where they are chosen."""
     from django.contrib import admin
 
+    from frozenshop.backoffice.signin import factors, passkeys
+
     resend = request.method == "POST" and not request.FILES
     kept = [(name, value) for name, values in request.POST.lists() if name not in OWN_FIELDS for value in values]
+    has_factor = settings.STAFF_SECOND_FACTOR != factors.OFF and factors.has_any(request.user)
     context = {
         **admin.site.each_context(request),
         "title": "请再确认一次身份",
@@ -83,6 +86,8 @@ def page(request: HttpRequest, fault: str = "") -> HttpResponse:
         "resend": resend,
         "lost_file": bool(request.FILES),
         "back": request.get_full_path(),
+        "has_factor": has_factor,
+        "passkey_options": passkeys.assertion_options(request) if has_factor else "",
         "minutes": settings.STAFF_REAUTH_MINUTES,
     }
     answer = TemplateResponse(request, "backoffice/signin/again.html", context)

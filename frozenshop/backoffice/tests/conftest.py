@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from frozenshop.backoffice.roles import ensure_roles
-from frozenshop.backoffice.signin import recent
+from frozenshop.backoffice.signin import recent, sessions
 from frozenshop.kernel import clock
 
 Login = Callable[..., Client]
@@ -15,6 +15,7 @@ def proved_now(client: Client) -> None:
     """As after giving the password: what asks for it again doesn't for a while."""
     session = client.session
     session[recent.PROVED_AT] = clock.now().timestamp()
+    sessions.mark(session)
     session.save()
 
 

@@ -12,7 +12,10 @@ from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
 
-OPEN_TO_ALL_STAFF = {"index", "login", "logout", "password_change", "password_change_done", "jsi18n", "signin_again"}
+SIGNING_IN = "account verify totp passkey recovery remove leave again end_sessions"
+OPEN_TO_ALL_STAFF = {"index", "login", "logout", "password_change", "password_change_done", "jsi18n"} | {
+    f"signin_{name}" for name in SIGNING_IN.split()
+}
 # These answer 403 or 404 for what they aren't told or may not show; they are tested by themselves below.
 NEEDS_ARGUMENTS = {"autocomplete", "view_on_site", "app_list"}
 

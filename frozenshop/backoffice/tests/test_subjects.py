@@ -315,6 +315,7 @@ HARMLESS = {
     "WebhookEndpoint",
     "of carriers, channels and their use": "Carrier ProviderCall ProviderState ProviderRefusal ProviderUsage "
     "ProviderNews TransitModel ChannelState MessageTemplate SettlementFigure WechatCompany SmsBudget",
+    "of staff alone": "Authenticator RecoveryCode StaffSession SignInAttempts",
     "a driver's, ended with the parcel": "DriverLink",
     "holds ids, statuses and instants, and nothing of a person": "WebhookMessage",
     "masked, and gone after 7 days": "IdempotencyKey",
