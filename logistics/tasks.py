@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from frozenshop.kernel import outbox
-from logistics import batches, incidents, messages, polling, rereading, staleness
+from logistics import batches, incidents, messages, polling, rereading, staleness, waybill_endings
 from logistics.contracts import watch
 from logistics.learning import fitting
 from logistics.models import ProviderMessage, Shipment
@@ -72,6 +72,15 @@ def find_stale(effect: outbox.Effect, **payload: str) -> None:
     with effect:
         if full:
             outbox.enqueue("logistics.find_stale", dict(payload))
+
+
+@outbox.consumer("logistics.fill_waybill_endings", transactional=False)
+def fill_waybill_endings(effect: outbox.Effect, **payload: str) -> None:
+    """Fill the reversed waybills that are missing; a full batch asks for another run."""
+    full = waybill_endings.fill() == waybill_endings.BATCH
+    with effect:
+        if full:
+            outbox.enqueue("logistics.fill_waybill_endings", dict(payload))
 
 
 @outbox.consumer("logistics.find_incidents", transactional=False)

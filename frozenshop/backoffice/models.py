@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchFilePiece, BatchRow
 from frozenshop.backoffice.dashboard.models import Figure, FigureDay, FigureMark
+from frozenshop.backoffice.finding.models import ListColumns, RecentSearch, SavedView
 from frozenshop.backoffice.signin.models import Authenticator, RecoveryCode, SignInAttempts, StaffSession
 from frozenshop.kernel.fields import KeyField
 
@@ -17,8 +18,11 @@ __all__ = [
     "Figure",
     "FigureDay",
     "FigureMark",
+    "ListColumns",
     "OrderNote",
+    "RecentSearch",
     "RecoveryCode",
+    "SavedView",
     "SignInAttempts",
     "StaffSession",
 ]

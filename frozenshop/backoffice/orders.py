@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import label_for_field
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,44 +19,67 @@ from frozenshop.backoffice.filters import (
     CategoryFilter,
     DateRangeFilter,
     WorklistFilter,
-    bounds,
 )
+from frozenshop.backoffice.finding import columns, pages, views
+from frozenshop.backoffice.finding.changelist import VIEW, Asked, Finding, OrderChangeList
 from frozenshop.backoffice.order_form import NewOrderForm, NewOrderLines, take_by_hand
 from frozenshop.backoffice.order_rows import Row, attach
 from frozenshop.backoffice.signin import recent
-from frozenshop.kernel.changelist import BaseAdmin, record_act, staff_actor
+from frozenshop.kernel.changelist import BaseAdmin, record_act, staff_actor, staff_user
 from frozenshop.kernel.errors import Problem
-from logistics.search import search_orders
 from orders.contention import retried
 from orders.models import Order
+
+USUAL = (
+    *("order_no", "status_label", "placed", "consignee", "lines_summary"),
+    *("parcels", "last_event", "silence", "open_alerts"),
+)
+"""The list's own columns, until a person chooses others."""
+OFFERED = (*USUAL, *("city", "total", "paid", "not_shipped", "shipped", "promised", "eta", "delivered", "updated"))
 
 
 class OrderAdmin(BaseAdmin[Order]):
     keyset = ("-placed_at", "-id")
     counted = True
-    list_display = (
-        *("order_no", "status_label", "placed", "consignee", "lines_summary"),
-        *("parcels", "last_event", "silence", "open_alerts"),
-    )
+    list_display = USUAL
     list_filter = (WorklistFilter, DateRangeFilter, "status", AlertKindFilter, CarrierFilter, CategoryFilter)
     search_fields = ("=order_no",)
-    search_help_text = "订单号、运单号、手机号、手机尾号四位（可加姓名，如 1234 张三）、姓名"
+    search_help_text = "订单号、运单号、手机号、尾号四位 + 姓（1234 张）、姓名、城市、商品、日期"
+    change_list_template = "backoffice/order_list.html"
 
     def has_delete_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        act = self.admin_site.admin_view(self.act_view)
-        return [path("<int:order_id>/do/<slug:name>/", act, name="orders_order_act"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        titles = {name: str(label_for_field(name, Order, self)) for name in OFFERED}
+        own = [
+            path("<int:order_id>/do/<slug:name>/", view(self.act_view), name="orders_order_act"),
+            path("find/", view(pages.find_view), name="orders_order_find"),
+            path("find/forget/", view(pages.forget_view), name="orders_order_forget"),
+            path("views/", view(pages.views_view), name="orders_order_views"),
+            path("views/<int:view_id>/", view(pages.view_view), name="orders_order_view"),
+            path("columns/", view(pages.columns_page(titles, USUAL)), name="orders_order_columns"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return OrderChangeList
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Return the columns of the view that is looked at, or this person's."""
+        user_id = staff_user(request).pk
+        of_view = columns.valid(views.columns_of(user_id, request.GET.get(VIEW, "")), OFFERED)
+        return of_view or columns.chosen(user_id, pages.ORDERS, OFFERED, USUAL)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
         if not search_term.strip():
             return queryset, False
-        since, until = bounds(request.GET.get(DateRangeFilter.FROM, ""), request.GET.get(DateRangeFilter.TO, ""))
-        found = search_orders(search_term, since=since, until=until)
-        request.search_note = f"按“{found.label}”查找"  # type: ignore[attr-defined]
+        asked = Asked.of(request, search_term)
+        found = asked.found()
+        request.finding = Finding(asked, found)  # type: ignore[attr-defined]
         return queryset.filter(pk__in=found.ids), False
 
     def prepare_rows(self, rows: list[Order]) -> list[Order]:
@@ -93,6 +118,43 @@ class OrderAdmin(BaseAdmin[Order]):
     @admin.display(description="预警")
     def open_alerts(self, order: Order) -> str:
         return format_html_join(" ", "{}", ((label,) for label in Row(order).alerts))
+
+    @admin.display(description="城市")
+    def city(self, order: Order) -> str:
+        return order.city or "—"
+
+    @admin.display(description="金额")
+    def total(self, order: Order) -> str:
+        return wording.yuan(order.total_fen)
+
+    @admin.display(description="付款时间")
+    def paid(self, order: Order) -> str:
+        return wording.clock(order.paid_at)
+
+    @admin.display(description="应发货时间")
+    def not_shipped(self, order: Order) -> str:
+        return wording.clock(order.not_shipped_after)
+
+    @admin.display(description="发货时间")
+    def shipped(self, order: Order) -> str:
+        return wording.clock(order.shipped_at)
+
+    @admin.display(description="承诺时效")
+    def promised(self, order: Order) -> str:
+        return wording.clock(order.promised_by)
+
+    @admin.display(description="预计最晚送达")
+    def eta(self, order: Order) -> str:
+        latest = (shipment.eta_latest for shipment in Row(order).shipments if shipment.eta_latest)
+        return wording.clock(max(latest, default=None))
+
+    @admin.display(description="签收时间")
+    def delivered(self, order: Order) -> str:
+        return wording.clock(order.delivered_at)
+
+    @admin.display(description="更新时间")
+    def updated(self, order: Order) -> str:
+        return wording.clock(order.updated_at)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

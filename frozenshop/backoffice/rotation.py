@@ -13,6 +13,8 @@ from django.db.models import Model
 
 from frozenshop.api import sessions
 from frozenshop.api.models import BuyerSession
+from frozenshop.backoffice.finding import recent
+from frozenshop.backoffice.models import RecentSearch
 from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
@@ -143,6 +145,10 @@ def _renew_endpoint(endpoint: WebhookEndpoint) -> Mapping[str, str]:
     return _resealed(endpoint, ("secrets_sealed",), endpoints.purpose(endpoint))
 
 
+def _renew_search(search: RecentSearch) -> Mapping[str, str]:
+    return _resealed(search, ("text_sealed",), recent.purpose_of(search.token))
+
+
 def _renew_wechat_event(event: WechatEvent) -> Mapping[str, str]:
     return _resealed(event, ("body_sealed",), events.purpose_of(event.key))
 
@@ -173,6 +179,7 @@ TABLES = [
     Rotated(MerchantKey, _renew_merchant_key, sealed=("secret_sealed", "previous_secret_sealed"), read=("key_id",)),
     Rotated(BuyerSession, _renew_session, sealed=("secret_sealed",), read=("token_digest",)),
     Rotated(WebhookEndpoint, _renew_endpoint, sealed=("secrets_sealed",)),
+    Rotated(RecentSearch, _renew_search, sealed=("text_sealed",), read=("token",)),
     Rotated(WechatEvent, _renew_wechat_event, sealed=("body_sealed",), read=("key",)),
     # A message may be as large as a megabyte.
     Rotated(SmsPush, _renew_sms_push, sealed=("body_sealed",), read=("digest",), batch=50),

@@ -3,19 +3,22 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
 from frozenshop.kernel.clock import now, shanghai, start_of_day
+from logistics.lateness import ON_THE_WAY
 from logistics.models import ShipmentOrder, ShipmentStatus
 from logistics.problems import ALL_KINDS, LADDER, TROUBLE
-from orders.models import Alert, AlertKind, Order, OrderStatus
+from orders.models import Alert, AlertKind, Order, OrderStatus, TemperatureClass
 
 COUNTED_TO = 100
 ACTIVE = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT)
 COMING_BACK = (AlertKind.RETURNING, AlertKind.RETURNED, AlertKind.PARTLY_RETURNED)
 NOT_ARRIVING = tuple(kind for kind in TROUBLE if kind not in COMING_BACK)
+UNDER_WAY = (*sorted(ON_THE_WAY), ShipmentStatus.AWAITING_PICKUP, ShipmentStatus.DELIVERY_FAILED)
 LOOK_BACK = dt.timedelta(days=60)
 
 
@@ -44,10 +47,30 @@ def late(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 
 def in_lockers(orders: QuerySet[Order]) -> QuerySet[Order]:
-    waiting = ShipmentOrder.objects.filter(
-        shipment__status=ShipmentStatus.AWAITING_PICKUP, shipment__voided_at=None, order__isnull=False
-    )
+    waiting = _links(shipment__status=ShipmentStatus.AWAITING_PICKUP)
     return orders.filter(pk__in=waiting.values("order_id"))
+
+
+def due_today(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """Keep what by our own reckoning arrives today at the latest, and hasn't."""
+    today = start_of_day(shanghai(now()).date())
+    links = _links(shipment__status__in=UNDER_WAY, shipment__eta_latest__gte=today)
+    return orders.filter(pk__in=links.filter(shipment__eta_latest__lt=today + dt.timedelta(days=1)).values("order_id"))
+
+
+def uncollected(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """Keep what left our cold store on paper, and was scanned by nobody yet."""
+    links = _links(
+        shipment__status=ShipmentStatus.NO_TRACE,
+        shipment__picked_up_at=None,
+        shipment__temperature_class__in=(TemperatureClass.FROZEN, TemperatureClass.CHILLED),
+        shipment__shipped_at__gte=now() - LOOK_BACK,
+    )
+    return orders.filter(pk__in=links.values("order_id"))
+
+
+def _links(**about_shipment: Any) -> QuerySet[ShipmentOrder]:
+    return ShipmentOrder.objects.filter(shipment__voided_at=None, order__isnull=False, **about_shipment)
 
 
 def with_open_alert(*kinds: str) -> Callable[[QuerySet[Order]], QuerySet[Order]]:
@@ -77,6 +100,8 @@ WORKLISTS = {
     work.key: work
     for work in (
         Worklist("to_ship", "今日待发货", "应在今天之内发出，含已超时的", "warm", to_ship_today),
+        Worklist("due_today", "今天该到没到", "预计最晚今天送达，还没有签收", "warm", due_today),
+        Worklist("uncollected", "冷库直发未揽收", "已发货的冷冻、冷藏件，还没有第一次扫描", "bad", uncollected),
         Worklist("stale", "轨迹停滞", "超过时限没有新轨迹", "bad", with_open_alert(*LADDER)),
         Worklist("late", "超过承诺时效", "过了承诺时间还没签收", "bad", late),
         Worklist("lockers", "驿站待取", "冻品在驿站或柜里多待一刻就化一刻", "warm", in_lockers),

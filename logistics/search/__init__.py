@@ -5,14 +5,15 @@ archive with the same words.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 
-from logistics.search.meaning import Kind, Meaning, Period
-from logistics.search.reading import readings
+from logistics.search.meaning import Kind, Meaning, Period, waybill_prefix
+from logistics.search.reading import KEY, readings
 from logistics.search.tables import MAX_FOUND, ORDERS, Table
 from orders.models import Order
 
@@ -36,9 +37,14 @@ class Found:
         return self.orders.order_by().values("pk")
 
 
-def search(text: str, tables: Sequence[Table[Any]], period: Period) -> tuple[Meaning, list[QuerySet[Any]]]:
-    """Return what a text means, being the likeliest of which any of the tables knows something, and what each knows."""
-    for meaning in readings(text, period):
+def search(
+    text: str, tables: Sequence[Table[Any]], period: Period, *, kind: Kind | None = None
+) -> tuple[Meaning, list[QuerySet[Any]]]:
+    """Return what a text means, being the likeliest of which any of the tables knows something, and what each knows.
+
+    `kind`: what somebody says that it means, if it can.
+    """
+    for meaning in itertools.chain(_as(text, period, kind), readings(text, period)):
         found = [table.look(meaning) for table in tables]
         if any(rows is not None for rows in found):
             return meaning, [
@@ -47,10 +53,19 @@ def search(text: str, tables: Sequence[Table[Any]], period: Period) -> tuple[Mea
     raise AssertionError("the last reading is certain")
 
 
-def search_orders(text: str, *, since: dt.datetime | None = None, until: dt.datetime | None = None) -> Found:
+def _as(text: str, period: Period, kind: Kind | None) -> Iterator[Meaning]:
+    if kind is Kind.WAYBILL_PREFIX and KEY.fullmatch(text):
+        yield waybill_prefix(text, period)
+    elif kind:
+        yield from (meaning for meaning in readings(text, period) if meaning.kind is kind)
+
+
+def search_orders(
+    text: str, *, since: dt.datetime | None = None, until: dt.datetime | None = None, kind: Kind | None = None
+) -> Found:
     """Return the orders that a text means: order number (whole, or its first six), waybill (whole, or its last six),
     phone, name, a day, a city, a product, or the last four digits of a phone, alone or with a day and something of the
     consignee.
     """
-    meaning, (orders,) = search(text, [ORDERS], Period(since, until))
+    meaning, (orders,) = search(text, [ORDERS], Period(since, until), kind=kind)
     return Found(meaning, orders)

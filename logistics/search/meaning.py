@@ -25,6 +25,7 @@ class Kind(StrEnum):
     ORDER_PREFIX = "order_prefix"
     WAYBILL = "waybill"
     WAYBILL_SUFFIX = "waybill_suffix"
+    WAYBILL_PREFIX = "waybill_prefix"
     PHONE = "phone"
     TAIL = "tail"
     NAME = "name"
@@ -137,6 +138,11 @@ def waybill(text: str, period: Period) -> Meaning:
 def waybill_suffix(text: str, period: Period) -> Meaning:
     condition = span("waybill_reversed", text[::-1])
     return Meaning(Kind.WAYBILL_SUFFIX, "运单号末尾", f"运单号末尾 {text}", waybill=condition, period=period)
+
+
+def waybill_prefix(text: str, period: Period) -> Meaning:
+    condition = span("waybill_no", text)
+    return Meaning(Kind.WAYBILL_PREFIX, "运单号开头", f"运单号开头 {text}", waybill=condition, period=period)
 
 
 def phone(normalised: str, period: Period, *, certain: bool) -> Meaning:

@@ -1,0 +1,133 @@
+"""The order list as a place to find in: what was understood, what else it may have been, tabs, recent searches."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.http import urlencode
+
+from frozenshop.backoffice.filters import DateRangeFilter, bounds
+from frozenshop.backoffice.finding import recent, views
+from frozenshop.kernel.changelist import KeysetChangeList
+from logistics.search import ORDERS, Found, Kind, Period, search_orders
+from logistics.search.near import Near, near_misses, sentences
+
+TOKEN, AS, VIEW = "find", "as", "view"
+DATES = (DateRangeFilter.FROM, DateRangeFilter.TO, DateRangeFilter.WITHIN)
+FEW = 2
+EXACT = frozenset({Kind.ORDER_NO, Kind.WAYBILL, Kind.PHONE, Kind.PLACED_ON})
+LOST = "这个查找链接已经过期，或是别人的查找；请重新输入。"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request looks for, and when the orders should have been placed."""
+
+    text: str
+    period: Period
+    kind: Kind | None
+    dates: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, request: HttpRequest, text: str) -> "Asked":
+        given = [request.GET.get(name, "") for name in DATES]
+        kind = request.GET.get(AS, "")
+        dates = tuple((name, value) for name, value in zip(DATES, given, strict=True) if value)
+        return cls(text, Period(*bounds(*given)), Kind(kind) if kind in set(Kind) else None, dates)
+
+    def found(self) -> Found:
+        return search_orders(self.text, since=self.period.since, until=self.period.until, kind=self.kind)
+
+
+class Finding:
+    """What the page says about a search."""
+
+    def __init__(self, asked: Asked, found: Found) -> None:
+        self.asked, self.meaning = asked, found.meaning
+        self.near: list[Near] = []
+        self.sentences: tuple[str, ...] = ()
+
+    def look_around(self, shown: int, *, whole: bool) -> None:
+        """Find near misses where little was found and nothing but the search itself may be to blame."""
+        if whole and (shown == 0 or (shown <= FEW and self.meaning.kind not in EXACT)):
+            self.near = near_misses(self.asked.text, self.meaning, ORDERS, self.asked.period, nothing=shown == 0)
+        if shown == 0:
+            self.sentences = tuple(sentences(self.asked.text, self.meaning))
+
+    @property
+    def links(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "label": f"{near.meaning.explanation}：{near.shown}",
+                "text": near.text,
+                "personal": recent.may_name_somebody(near.text),
+                "more": self._more(near),
+            }
+            for near in self.near
+        ]
+
+    def _more(self, near: Near) -> list[tuple[str, str]]:
+        kind = [(AS, near.kind.value)] if near.kind else []
+        if near.since:
+            return [*kind, (DateRangeFilter.FROM, near.since.isoformat())]
+        return kind if near.unbounded else [*kind, *self.asked.dates]
+
+
+class OrderChangeList(KeysetChangeList):
+    finding: Finding | None = None
+    narrowed = False
+    lost = ""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """A token stands for what this person typed; in links it goes on standing for it."""
+        self.user_id = request.user.pk
+        if token := request.GET.get(TOKEN):
+            text = recent.text_of(self.user_id, token)
+            self.query, self.lost = text or "", "" if text else LOST
+        rows = super().get_queryset(request, exclude_parameters)
+        return rows.none() if self.lost else rows
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.note, self.finding = self.lost, getattr(request, "finding", None)
+        if self.finding:
+            self.note = self.finding.meaning.explanation
+            self.narrowed = any(name not in SEARCHING and name not in DATES for name, _ in self.kept_params)
+            self.finding.look_around(self.result_count, whole=not self.first_query and not self.narrowed)
+
+    @cached_property
+    def recents(self) -> list[recent.Recent]:
+        return recent.of(self.user_id)
+
+    @cached_property
+    def tabs(self) -> list[dict[str, Any]]:
+        """The views as tabs; the one that is looked at is marked."""
+        here = self.chosen_filters
+        at = self.params.get(VIEW)
+        return [
+            {
+                "view": view,
+                "selected": str(view.pk) == at if at else view.pk is None and dict(view.filters) == here,
+            }
+            for view in (*views.BUILT_IN, *views.seen_by(self.user_id))
+        ]
+
+    @property
+    def chosen_filters(self) -> dict[str, str]:
+        """Return what of this page a view may keep."""
+        return views.allowed(dict(self.kept_params))
+
+    @property
+    def unnarrowed_query(self) -> str:
+        """Return this search without any filter."""
+        return f"?{urlencode([(name, value) for name, value in self.kept_params if name in SEARCHING])}"
+
+    @property
+    def search_params(self) -> list[tuple[str, str]]:
+        """Return what a new search keeps of this page: its filters."""
+        return [(name, value) for name, value in self.kept_params if name not in SEARCHING]
+
+
+SEARCHING = frozenset({"q", TOKEN, AS, VIEW})
