@@ -9,6 +9,7 @@ from frozenshop.api.errors import problem_response
 from frozenshop.api.replies import reply_bytes
 from frozenshop.kernel import idempotency
 from frozenshop.kernel.errors import Problem
+from orders.contention import retried
 
 
 def once(
@@ -28,14 +29,20 @@ def once(
     kept = False
     try:
         if in_one_transaction:
-            with transaction.atomic():
-                response, kept = _answer(scope, key, work)
+            response, kept = _whole(scope, key, work)
         else:
             response, kept = _answer(scope, key, work)
     finally:
         if not kept:
             idempotency.abandon(scope, key)
     return response
+
+
+@retried
+def _whole(scope: str, key: str, work: Callable[[], HttpResponse]) -> tuple[HttpResponse, bool]:
+    """The services inside can't repeat what lost to a deadlock: this is the outermost transaction, so it does."""
+    with transaction.atomic():
+        return _answer(scope, key, work)
 
 
 def _answer(scope: str, key: str, work: Callable[[], HttpResponse]) -> tuple[HttpResponse, bool]:

@@ -1,8 +1,10 @@
 """The shop's system: orders, facts and parcels, each once, each refused by field."""
 
 import pytest
+from django.db import OperationalError
 
 from frozenshop.api.tests.client import code_of, shop
+from frozenshop.api.views import merchant as merchant_views
 from frozenshop.kernel import clock
 from frozenshop.kernel.models import AuditEntry, IdempotencyKey
 from logistics.models import Carrier
@@ -54,6 +56,19 @@ def test_an_order_is_created_once_and_then_brought_up_to_date(merchant):
     again = merchant.post("/merchant/orders", data)
     assert (again.status_code, again.json()) == (200, {"order_no": "FD1", "result": "unchanged"})
     assert merchant.post("/merchant/orders", data | {"note": "放冰袋"}).json()["result"] == "updated"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_write_that_lost_to_a_deadlock_is_done_again_under_its_key(merchant, monkeypatch):
+    def unlucky(*args, **kwargs):
+        monkeypatch.setattr(merchant_views, "take_order", take_order)
+        take_order(*args, **kwargs)
+        raise OperationalError(1213, "Deadlock found when trying to get lock")
+
+    take_order = merchant_views.take_order
+    monkeypatch.setattr(merchant_views, "take_order", unlucky)
+    answer = merchant.post("/merchant/orders", order_payload(), Idempotency_Key="k-1")
+    assert (answer.status_code, answer.json()["result"], Order.objects.count()) == (201, "created", 1)
 
 
 def test_an_order_is_refused_by_field(merchant):
