@@ -21,7 +21,7 @@ from deploy.release.faults import FAULTS
 
 ROOT = Path(__file__).parents[2]
 ENTRYPOINT = ROOT / "deploy/image/entrypoint.sh"
-STOP_SECONDS = 60
+STOP_SECONDS, ENDING_SECONDS = 60, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +131,18 @@ def up(slot: list[Process], version: str, *, seconds: float = 90) -> None:
 
 
 def _refuse_taken(process: Process) -> None:
-    """A second server on a port gets half of the requests instead of an error."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", process.port), timeout=1):
-        raise SystemExit(f"{process.role}: something listens on {process.port} already")
+    """A second server on a port gets half of the requests instead of an error. What was killed may still be ending."""
+    deadline = time.monotonic() + ENDING_SECONDS
+    while _listens(process.port):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{process.role}: something listens on {process.port} already")
+        time.sleep(0.1)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def down(slot: list[Process]) -> None:
