@@ -29,7 +29,6 @@ def main(folder: Path) -> None:
     dying.around(running, "_perform")  # retried binds it by name at each call
     dying.around(running, "_do")  # its end is inside the transaction, before the commit
     dying.around(running, "_refuse")
-    dying.around(running, "_count")
     dying.around(running.moves, "ask")
     if not (folder / "ready").exists():
         call_command("migrate", verbosity=0, skip_checks=True)

@@ -13,7 +13,7 @@ import pytest
 from frozenshop.backoffice.batches.tests.mortal import COUNT
 
 ROOT = Path(__file__).parents[4]
-STEPS = {f"{when}-{what}" for when in ("before", "after") for what in ("_perform", "_do", "_refuse", "_count", "ask")}
+STEPS = {f"{when}-{what}" for when in ("before", "after") for what in ("_perform", "_do", "_refuse", "ask")}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("processes"),
