@@ -43,8 +43,11 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
     return run([sys.executable, "manage.py", *arguments], environment)
 
 
-def prepared(orders: int) -> tuple[dict[str, str], float | None]:
-    """Return the environment of a database of that size, and the seconds that seeding took (None: it stood)."""
+def prepared(orders: int, *, days: int = 180, with_events: int | None = None) -> tuple[dict[str, str], float | None]:
+    """Return the environment of a database of that size, and the seconds that seeding took (None: it stood).
+
+    What stands is taken as it is, whatever days and events it was made with.
+    """
     made = environment(orders)
     ready = Path(made["VAR_DIR"]) / "seeded"
     if ready.exists():
@@ -56,7 +59,9 @@ def prepared(orders: int) -> tuple[dict[str, str], float | None]:
     manage(made, "migrate", "--verbosity=0")
     manage(made, "load_base_data")
     started = time.monotonic()
-    manage(made | {"DEBUG": "true"}, "seed_demo", f"--orders={orders}", "--days=180", "--seed=1")
+    whole = orders if with_events is None else with_events
+    seed = [f"--orders={orders}", f"--days={days}", "--seed=1", f"--with-events={whole}"]
+    manage(made | {"DEBUG": "true"}, "seed_demo", *seed)
     seconds = time.monotonic() - started
     run([sys.executable, "-c", CREATE, f"{SERVER}/frozenshop_bench_{orders}", ANALYZE], {})
     ready.write_text(f"{seconds:.1f}\n")

@@ -1,7 +1,8 @@
 """Demo orders by the million into an empty MySQL/MariaDB database: several processes, whole files of rows, no indexes.
 
 Every stretch of orders has its own range of keys and its own random numbers, so that the rows don't depend on which
-process writes them. Secondary indexes are dropped first and built at the end; what was dropped stands in a table until then.
+process writes them. Secondary indexes are dropped first and built at the end; what was dropped stands in a table until
+then.
 """
 
 import multiprocessing
@@ -222,7 +223,7 @@ def _load(cursor: Any, table: TableWriter, text: str) -> None:
         file.write(text)
     try:
         loaded = cursor.execute(
-            f"LOAD DATA LOCAL INFILE %s INTO TABLE {table.table} CHARACTER SET utf8mb4 ({table.columns})",  # noqa: S608
+            f"LOAD DATA LOCAL INFILE %s INTO TABLE {table.table} CHARACTER SET utf8mb4 ({table.columns})",
             [os.fspath(file.name)],
         )
     finally:

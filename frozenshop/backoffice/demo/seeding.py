@@ -1,4 +1,4 @@
-"""Which demo orders there are: how many, placed when, whose. They are written one way here, and by the million in `bulk`."""
+"""Which demo orders there are: how many, placed when, whose. Here they are written row by row."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator

@@ -37,7 +37,7 @@ def plan(shop):
 
 
 def rows(plan):
-    return bulk.rows(bulk.Stretch(plan, 0, {model: 1000 for model in TABLES}), Stock(plan.seed))
+    return bulk.rows(bulk.Stretch(plan, 0, dict.fromkeys(TABLES, 1000)), Stock(plan.seed))
 
 
 def insert(texts):

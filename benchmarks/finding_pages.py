@@ -1,0 +1,211 @@
+"""The pages that staff find things on, in one database, each opened by a test client in this process.
+
+A child of `benchmarks.finding`, which runs one for each size and asks them in turns: a line of JSON in, a line out.
+"""
+
+import datetime as dt
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.contrib import admin  # noqa: E402
+from django.contrib.auth.models import Group, User  # noqa: E402
+from django.contrib.sessions.backends.cache import SessionStore  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.db.models import AutoField, DateField, Max, Model  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
+from django.test import Client, RequestFactory  # noqa: E402
+from django.test.utils import CaptureQueriesContext  # noqa: E402
+from django.urls import reverse  # noqa: E402
+from django.utils.http import urlencode  # noqa: E402
+
+from benchmarks import plans  # noqa: E402
+from frozenshop.backoffice.demo import credentials  # noqa: E402
+from frozenshop.backoffice.roles import ensure_roles  # noqa: E402
+from frozenshop.kernel.changelist import AFTER, BEFORE, BaseAdmin, encode_cursor  # noqa: E402
+from frozenshop.kernel.clock import shanghai  # noqa: E402
+from logistics.search import search_orders  # noqa: E402
+from orders.models import Order  # noqa: E402
+
+CHOICES = 6
+"""Of a filter with more, so many are looked at, from its first to its last."""
+ALWAYS = ("carrier=SF",)
+CLERKS = "客服"
+
+Page = Callable[[], object]
+
+
+def clients() -> tuple[Client, Client]:
+    """Return the demo's superuser and a clerk, both signed in."""
+    ensure_roles()
+    clerk, _ = User.objects.get_or_create(username="finding-clerk", defaults={"is_staff": True})
+    clerk.groups.set([Group.objects.get(name=CLERKS)])
+    root = Client(HTTP_HOST="127.0.0.1")
+    root.force_login(User.objects.get(username=credentials.USERNAME))
+    other = Client(HTTP_HOST="127.0.0.1")
+    other.force_login(clerk)
+    return root, other
+
+
+def typed() -> dict[str, str]:
+    """Return what somebody would type to find one order that was delivered lately, by kind of search."""
+    delivered = Order.objects.filter(status="delivered").order_by("-placed_at", "-id")
+    sample = delivered.filter(shipments__isnull=False)[500:501].get()
+    who, waybill, day = sample.open_consignee(), sample.shipments.all()[0].waybill_no, shanghai(sample.placed_at)
+    tail = who.phone[-4:]
+    return {
+        "phone": who.phone,
+        "last four digits": tail,
+        "last four digits and date": f"{tail} {day:%Y-%m-%d}",
+        "last four digits and name": f"{tail} {who.name}",
+        "name": who.name,
+        "name and city": f"{who.name} {who.city}",
+        "waybill": waybill,
+        "waybill, last eight": waybill[-8:],
+        "order number": sample.order_no,
+        "order number, first 12": sample.order_no[:12],
+        "order number, first 16": sample.order_no[:16],
+        "product": "青岛大虾仁",
+        "product code": "FZ-XR-500",
+        "city": "杭州",
+        "date": f"{day:%Y-%m-%d}",
+        "date, two hundred days before": f"{day - dt.timedelta(days=200):%Y-%m-%d}",
+        "nothing": "XQ998877665544",
+        "a name that nobody has": "欧阳不存在",
+        "digits that nobody has, and a name": "0001 欧阳不存在",
+    }
+
+
+def search_pages(client: Client) -> Iterator[tuple[str, Page]]:
+    for kind, text in typed().items():
+        found = client.post(reverse("admin:orders_order_find"), {"q": text})
+        yield f"search: {kind}", opened(client, found["Location"])
+        yield f"search alone: {kind}", lambda text=text: list(search_orders(text).orders[:51])
+
+
+def opened(client: Client, address: str) -> Page:
+    def get() -> HttpResponse:
+        response = client.get(address)
+        if response.status_code != 200:
+            raise SystemExit(f"{address} answered {response.status_code}")
+        return response
+
+    return get
+
+
+def list_pages(client: Client) -> Iterator[tuple[str, Page]]:
+    """Yield each list: its first page, both ways from a row in its middle, its end, a day, and each filter."""
+    for model, shown in sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label):
+        if isinstance(shown, BaseAdmin):
+            base = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+            for name, query in list_queries(model, shown, base):
+                yield f"list: {model._meta.label}{name}", opened(client, base + query)
+
+
+def list_queries(model: type[Model], shown: BaseAdmin[Any], base: str) -> Iterator[tuple[str, str]]:
+    request = RequestFactory(HTTP_HOST="127.0.0.1").get(base)
+    request.user = User.objects.get(username=credentials.USERNAME)
+    request.session = SessionStore()
+    shown_list = shown.get_changelist_instance(request)
+    yield "", ""
+    keys = shown.get_keyset(request)
+    if row := middle(model):
+        cursor = encode_cursor(row, keys)
+        yield ", deep", f"?{urlencode({AFTER: cursor})}"
+        yield ", deep, backwards", f"?{urlencode({BEFORE: cursor})}"
+        yield ", end", "?end=1"
+        if isinstance(model._meta.get_field(keys[0].lstrip("-")), DateField):
+            yield ", a day", f"?at={shanghai(getattr(row, keys[0].lstrip('-'))):%Y-%m-%d}"
+    for spec in shown_list.filter_specs:
+        for query in some(
+            [str(choice["query_string"]) for choice in spec.choices(shown_list) if "query_string" in choice]
+        ):
+            yield f" {query}", query
+
+
+def some(queries: list[str]) -> list[str]:
+    """Return a few of a filter's addresses, spread over all; the first is no filter."""
+    chosen = queries[1:]
+    step = max(len(chosen) // CHOICES, 1)
+    return [query for n, query in enumerate(chosen) if n % step == 0 or any(part in query for part in ALWAYS)]
+
+
+def middle(model: type[Model]) -> Model | None:
+    """Return a row from the middle of a table of more than a page."""
+    if not isinstance(model._meta.pk, AutoField) or not model._default_manager.all()[100:101]:
+        return None
+    top = model._default_manager.aggregate(top=Max("pk"))["top"]
+    return model._default_manager.filter(pk__gte=top // 2).order_by("pk").first()
+
+
+def other_pages(root: Client, clerk: Client) -> Iterator[tuple[str, Page]]:
+    newest = Order.objects.filter(shipments__events__isnull=False, status="delivered").order_by("-placed_at")[300:301]
+    order, old = newest.get(), middle(Order)
+    assert old is not None
+    dates = {"placed_from": f"{shanghai(old.placed_at):%Y-%m-%d}", "placed_to": f"{shanghai(old.placed_at):%Y-%m-%d}"}  # type: ignore[attr-defined]
+    orders = reverse("admin:orders_order_changelist")
+    yield "index", opened(root, reverse("admin:index"))
+    yield "order, new", opened(root, reverse("admin:orders_order_change", args=[order.pk]))
+    yield "order, old", opened(root, reverse("admin:orders_order_change", args=[old.pk]))
+    yield "list: orders.Order of one old day", opened(root, f"{orders}?{urlencode(dates)}")
+    both = {"status__exact": "delivered", **dates}
+    yield "list: orders.Order of one old day, delivered", opened(root, f"{orders}?{urlencode(both)}")
+    yield "list: orders.Order, carrier and category", opened(root, f"{orders}?carrier=SF&category=seafood")
+    yield "list: orders.Order, carrier and status", opened(root, f"{orders}?carrier=SF&status__exact=returned")
+    for name, address in (
+        ("index", reverse("admin:index")),
+        ("list: orders.Order", orders),
+        ("list: orders.Alert", reverse("admin:orders_alert_changelist")),
+        ("order, new", reverse("admin:orders_order_change", args=[order.pk])),
+    ):
+        yield f"clerk: {name}", opened(clerk, address)
+    found = clerk.post(reverse("admin:orders_order_find"), {"q": order.open_consignee().phone})
+    yield "clerk: search: phone", opened(clerk, found["Location"])
+
+
+def timed(page: Page) -> float:
+    started = time.perf_counter()
+    page()
+    return time.perf_counter() - started
+
+
+def asked(page: Page, big: frozenset[str]) -> dict[str, Any]:
+    """Return what a page asks the database, and how many rows the database reads for it."""
+    page()
+    none, before = rows_read(), rows_read()
+    page()
+    read = rows_read() - before - (before - none)
+    with CaptureQueriesContext(connection) as caught:
+        page()
+    statements = [query["sql"] for query in caught.captured_queries]
+    return {"queries": len(statements), "rows_read": read, "faults": plans.faults(statements, big)}
+
+
+def rows_read() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(value) for _, value in cursor.fetchall())
+
+
+def main() -> None:
+    """Answer `{"do": "time" | "ask", "page": name}` until the input ends; first say which pages there are."""
+    root, clerk = clients()
+    pages = dict([*search_pages(root), *other_pages(root, clerk), *list_pages(root)])
+    big = plans.big_tables()
+    gc.freeze()
+    print(json.dumps({"pages": list(pages), "big": sorted(big)}), flush=True)
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        page = pages[wanted["page"]]
+        print(json.dumps(timed(page) if wanted["do"] == "time" else asked(page, big), ensure_ascii=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
