@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from frozenshop.kernel import outbox
 from logistics import batches, incidents, messages, polling, rereading, staleness, waybill_endings
+from logistics.archive import jobs as archive_jobs
 from logistics.contracts import watch
 from logistics.learning import fitting
 from logistics.models import ProviderMessage, Shipment
+from orders.models import Customer
 
 
 @outbox.consumer("logistics.sync_shipment", transactional=False, time_limit=60)
@@ -105,6 +107,32 @@ def read_anew(effect: outbox.Effect, kind: str, row_id: int, after: int = 0) -> 
     with effect:
         if further is not None:
             outbox.enqueue("logistics.read_anew", {"kind": kind, "row_id": row_id, "after": further})
+
+
+@outbox.consumer("logistics.archive_finished", transactional=False)
+def archive_finished(effect: outbox.Effect, **payload: str) -> None:
+    """Move what has long been finished into the archive, for a while; if more is left, ask for another run."""
+    more = archive_jobs.move_for_a_while()
+    with effect:
+        if more:
+            outbox.enqueue("logistics.archive_finished", dict(payload))
+
+
+@outbox.consumer("logistics.erase_archived", transactional=False)
+def erase_archived(effect: outbox.Effect, **payload: str) -> None:
+    """Erase what has had its term in the archive, for a while; if more is left, ask for another run."""
+    more = archive_jobs.erase_for_a_while()
+    with effect:
+        if more:
+            outbox.enqueue("logistics.erase_archived", dict(payload))
+
+
+@outbox.consumer("logistics.grant_archived")
+def grant_archived(customer_id: int) -> None:
+    """Show a customer the archived orders that their verified phone shows."""
+    customer = Customer.objects.select_for_update().filter(pk=customer_id).first()
+    if customer is not None:
+        archive_jobs.grant_by_phone(customer)
 
 
 @outbox.consumer("logistics.fit_eta", transactional=False, time_limit=1800)

@@ -72,6 +72,7 @@ def bind_phone(customer: Customer, phone: str, verified_at: dt.datetime) -> list
         customer.save(update_fields=["phone_index", "phone_sealed", "phone_verified_at"])
         grant_by_phone(customer)
         outbox.enqueue("orders.grant_by_phone", {"customer_id": customer.pk}, due_at=clock.now() + SECOND_LOOK)
+        outbox.enqueue("logistics.grant_archived", {"customer_id": customer.pk})
         return former
 
 
@@ -86,11 +87,12 @@ def grant_by_phone(customer: Customer) -> None:
     ).order_by("pk")
     last = 0
     while batch := list(orders.filter(pk__gt=last).values_list("pk", "placed_at")[:BATCH]):
-        _insert_missing(customer, batch)
+        insert_missing(customer, batch)
         last = batch[-1][0]
 
 
-def _insert_missing(customer: Customer, orders: Iterable[tuple[int, dt.datetime]]) -> None:
+def insert_missing(customer: Customer, orders: Iterable[tuple[int, dt.datetime]]) -> None:
+    """Show these orders (id, placed at) to who holds their phone; those known already stay as they are."""
     placed = dict(orders)
     known = set(OrderAccess.objects.filter(customer=customer, order__in=placed).values_list("order_id", flat=True))
     OrderAccess.objects.bulk_create(

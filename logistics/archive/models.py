@@ -49,6 +49,7 @@ class ArchivedOrder(models.Model):
     body = models.BinaryField("内容", null=True)
     archived_at = models.DateTimeField("归档时间", default=timezone.now)
     erased_at = models.DateTimeField("个人信息清除时间", null=True)
+    texts_erased_at = models.DateTimeField("文字清除时间", null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "归档订单"
@@ -60,6 +61,7 @@ class ArchivedOrder(models.Model):
             models.Index(fields=["tail_index", "placed_at", "id"], name="archived_tail"),
             models.Index(fields=["city", "placed_at", "id"], name="archived_city"),
             models.Index(fields=["erased_at", "placed_at", "id"], name="archived_personal"),
+            models.Index(fields=["texts_erased_at", "placed_at", "id"], name="archived_texts"),
         ]
 
     def __str__(self) -> str:

@@ -42,9 +42,10 @@ class InMongo:
             found = self._bodies().find({"_id": {"$in": [_key(row) for row in rows]}})
             return {int(document["order"]): bytes(document["body"]) for document in found}
 
-    def drop(self, order_ids: Sequence[int]) -> None:
+    def drop(self, order_ids: Sequence[int], but: str = "") -> None:
+        kept = [f"{order_id}:{but}" for order_id in order_ids] if but else []
         with _outages():
-            self._bodies().delete_many({"order": {"$in": list(order_ids)}})
+            self._bodies().delete_many({"order": {"$in": list(order_ids)}, "_id": {"$nin": kept}})
 
     def _bodies(self) -> Collection[Document]:
         """Acknowledged means: in the journal, of the majority where there are several."""

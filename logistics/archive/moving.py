@@ -40,6 +40,9 @@ class Moved:
     size: int = 0
     kept: int = 0
 
+    def __add__(self, other: "Moved") -> "Moved":
+        return Moved(self.orders + other.orders, self.rows + other.rows, self.size + other.size, self.kept + other.kept)
+
 
 def archive(rule: Rule, *, size: int | None = None) -> Iterator[Moved]:
     """Move whatever may go, and yield after each batch. Safe to repeat, to break off and to run twice at once."""

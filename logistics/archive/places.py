@@ -28,8 +28,8 @@ class Bodies(Protocol):
     def read(self, rows: Iterable[ArchivedOrder]) -> Mapping[int, bytes]:
         """Return what is there by the orders' ids, unchecked. Raises PlaceDown."""
 
-    def drop(self, order_ids: Sequence[int]) -> None:
-        """Delete all bodies of these orders. Raises PlaceDown."""
+    def drop(self, order_ids: Sequence[int], but: str = "") -> None:
+        """Delete all bodies of these orders, but the one with a checksum. Raises PlaceDown."""
 
 
 class InRows:
@@ -42,7 +42,7 @@ class InRows:
     def read(self, rows: Iterable[ArchivedOrder]) -> Mapping[int, bytes]:
         return {row.pk: bytes(row.body or b"") for row in rows}
 
-    def drop(self, order_ids: Sequence[int]) -> None:
+    def drop(self, order_ids: Sequence[int], but: str = "") -> None:
         return
 
 

@@ -1,0 +1,60 @@
+"""What the schedule and the commands do with the archive, a while at a time."""
+
+import time
+
+import structlog
+from django.conf import settings
+
+from frozenshop.kernel import crypto
+from logistics.archive import moving, retention
+from logistics.archive.candidates import Rule
+from logistics.archive.models import ArchivedOrder
+from logistics.archive.moving import Moved
+from orders.access import LOOK_BACK, insert_missing
+from orders.models import Customer
+
+logger = structlog.get_logger(__name__)
+
+A_WHILE = 240.0
+"""Seconds: shorter than a worker may be asked to wait for its end."""
+GRANTED = 500
+
+
+def move_for_a_while(seconds: float = A_WHILE) -> bool:
+    """Move what may go by the schedule's rule; say whether the time was up before the end was reached."""
+    if not settings.ARCHIVE_AFTER_DAYS:
+        return False
+    total, until = Moved(), time.monotonic() + seconds
+    for moved in moving.archive(Rule.scheduled()):
+        total = total + moved
+        if time.monotonic() > until:
+            break
+    else:
+        until = float("inf")
+    logger.info("archive.moved", orders=total.orders, rows=total.rows, kept=total.kept)
+    return until != float("inf")
+
+
+def erase_for_a_while(seconds: float = A_WHILE) -> bool:
+    """Erase what has had its term; say whether the time was up before the end was reached."""
+    until = time.monotonic() + seconds
+    for erased in retention.erase_expired():
+        logger.info("archive.erased", what=erased.what, orders=erased.orders)
+        if time.monotonic() > until:
+            return True
+    return False
+
+
+def grant_by_phone(customer: Customer) -> None:
+    """Add the rows for every archived order that the customer's verified phone shows, in batches."""
+    phone = customer.open_phone()
+    if phone is None or customer.phone_verified_at is None:
+        return
+    rows = ArchivedOrder.objects.filter(
+        phone_index__in=crypto.blind_indexes(phone, purpose="phone"),
+        placed_at__gte=customer.phone_verified_at - LOOK_BACK,
+    ).order_by("pk")
+    last = 0
+    while batch := list(rows.filter(pk__gt=last).values_list("pk", "placed_at")[:GRANTED]):
+        insert_missing(customer, batch)
+        last = batch[-1][0]
