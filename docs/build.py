@@ -106,13 +106,14 @@ def main() -> int:
     import django
 
     django.setup()
-    from docs import anomaly_tables, buyers_api
+    from docs import anomaly_tables, buyers_api, role_tables
     from notifications.settlement import errors as settlement_errors
 
     parts = {
         "docs/architecture.md": {"imports": import_picture, "modules": module_table},
         "docs/lifecycle.md": {"lifecycle": lifecycle_diagram, "alerts": alert_table},
         "docs/settlement.md": {"errors": settlement_errors.table},
+        "docs/roles.md": {"matrix": role_tables.matrix, "pages": role_tables.pages},
         "docs/anomalies.md": {"kinds": anomaly_tables.kinds, "silence": anomaly_tables.silence},
     }
     made = {file: with_parts(file, makers) for file, makers in parts.items()} | {buyers_api.FILE: buyers_api.text()}

@@ -53,6 +53,7 @@ LISTS = {
         "notice", "delivery", "messagetemplate", "consent", "smsbudget", "channelstate", "staffcontact",
         "webhookendpoint", "webhookmessage", "smspush",
     ),
+    "backoffice": ("batch", "signinattempts"),
     "auth": ("user", "group"),
     "django_celery_beat": ("periodictask",),
 }  # fmt: skip
@@ -62,10 +63,11 @@ STAFF = {
     "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/auth/user/<id>/password/", "admin/orders/order/<int:order_id>/do/<slug:name>/", "admin/(?P<url>.*)$",
     *(f"admin/orders/order/{page}" for page in ("find/", "find/forget/", "views/", "views/<int:view_id>/", "columns/")),
+    *(f"admin/backoffice/batch/<int:batch_id>/{page}/" for page in ("progress", "report", "file", "do/<slug:name>")),
     "admin/orders/alert/statistics/", "admin/settlement/", "admin/settlement/<int:report_id>/",
     "admin/messages/", "admin/messages/person/<str:recipient>/", "admin/notifications/notice/<int:notice_id>/resend/",
     *(f"admin/notifications/messagetemplate/{page}" for page in ("preview/", "adopt/", "<int:template_id>/test/")),
-    "admin/^(?P<app_label>kernel|orders|logistics|notifications|auth|django_celery_beat)/$",
+    "admin/^(?P<app_label>kernel|orders|logistics|backoffice|notifications|auth|django_celery_beat)/$",
     *(f"admin/{app}/{model}/{page}" for app, models in LISTS.items() for model in models for page in PAGES),
 }  # fmt: skip
 PROGRAMS = PUBLIC | CALLBACKS | NEEDS_TOKEN | OWN | BUYERS_ORDER | SHOPS
@@ -146,10 +148,10 @@ def address(route: str, order: Order) -> str:
         "<any:order_no>": order.order_no, "<any:waybill_no>": "SF0009990009990", "<path:object_id>": key,
         "<int:order_id>": order.pk, "<slug:name>": "unmask", "<id>": 1, "<path:content_type_id>": 1,
         "<int:view_id>": 1, "<int:report_id>": 1, "<int:notice_id>": 1, "<int:template_id>": 1, "<str:recipient>": "customer:1",
-        "<int:factor_id>": 1,
+        "<int:factor_id>": 1, "<int:batch_id>": 1,
         "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "<any:secret>": "guessed", "<path:name>": "nothing.js",
         "^(?:api|merchant|callbacks)/": "api/nothing",
-        "^(?P<app_label>kernel|orders|logistics|notifications|auth|django_celery_beat)/$": "orders/",
+        "^(?P<app_label>kernel|orders|logistics|backoffice|notifications|auth|django_celery_beat)/$": "orders/",
     }  # fmt: skip
     for part, value in given.items():
         route = route.replace(part, str(value))

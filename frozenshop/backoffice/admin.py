@@ -1,7 +1,6 @@
 """What the staff's site shows beside the apps' own tables: orders, alerts, people, the schedule."""
 
 from django.contrib import admin
-from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -20,6 +19,8 @@ from frozenshop.backoffice.notifications_consents import ConsentAdmin
 from frozenshop.backoffice.notifications_notices import DeliveryAdmin, NoticeAdmin
 from frozenshop.backoffice.notifications_templates import MessageTemplateAdmin
 from frozenshop.backoffice.orders import OrderAdmin
+from frozenshop.backoffice.signin.models import SignInAttempts
+from frozenshop.backoffice.signin.people import SignInAttemptsAdmin, StaffGroupAdmin, StaffUserAdmin
 from frozenshop.backoffice.webhooks import WebhookEndpointAdmin, WebhookMessageAdmin
 from frozenshop.kernel import jobs
 from frozenshop.kernel.changelist import BaseAdmin, record_act
@@ -65,22 +66,9 @@ admin.site.unregister(
 )
 
 
-@admin.register(User)
-class StaffUserAdmin(BaseAdmin[User], auth_admin.UserAdmin[User]):
-    keyset = ("-id",)
-    list_display = ("username", "last_name", "first_name", "is_staff", "is_active", "last_login")
-    list_filter = ("is_staff", "is_active", "groups")
-    search_fields = ("^username",)
-    search_help_text = "用户名开头"
-    ordering = ("-id",)
-
-
-@admin.register(Group)
-class StaffGroupAdmin(BaseAdmin[Group], auth_admin.GroupAdmin):
-    keyset = ("id",)
-    search_fields = ("^name",)
-    ordering = ("id",)
-
+admin.site.register(User, StaffUserAdmin)
+admin.site.register(Group, StaffGroupAdmin)
+admin.site.register(SignInAttempts, SignInAttemptsAdmin)
 
 PeriodicTask._meta.verbose_name = PeriodicTask._meta.verbose_name_plural = "定时任务"
 

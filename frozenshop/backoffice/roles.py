@@ -1,6 +1,7 @@
-"""The three groups of staff, as data: who may see, who may act, who may decide."""
+"""The roles of staff, as data: who may see, act, decide, look back and administer; and what each page asks for."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from django.contrib.auth.models import Group, Permission
@@ -47,7 +48,76 @@ LEAD = (
     *("notifications.view_webhookmessage", "notifications.change_webhookmessage"),
     *("django_celery_beat.view_periodictask", "django_celery_beat.change_periodictask"),
 )
-ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType({"查看": VIEW, "客服": SERVE, "主管": LEAD})
+# Sees everything that happened, and changes nothing; personal data stays masked.
+AUDIT = (
+    *VIEW,
+    *("kernel.view_auditentry", "kernel.view_jobrun", "kernel.view_outboxmessage", "kernel.view_merchantkey"),
+    *("logistics.view_providercall", "django_celery_beat.view_periodictask", "backoffice.view_others_batch"),
+    *("notifications.view_consent", "notifications.view_webhookendpoint", "notifications.view_webhookmessage"),
+    *("auth.view_user", "auth.view_group", "backoffice.view_signinattempts"),
+)
+# Accounts are switched off, not deleted: the audit names them. What a role may is code; only a superuser changes it.
+ADMINISTER = (
+    *LEAD,
+    *(f"auth.{right}" for right in ("view_user", "add_user", "change_user", "view_group")),
+    *("backoffice.reset_authenticator", "backoffice.view_signinattempts", "backoffice.delete_signinattempts"),
+)
+ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"查看": VIEW, "客服": SERVE, "主管": LEAD, "审计": AUDIT, "管理员": ADMINISTER}
+)
+ENGLISH: Mapping[str, str] = MappingProxyType(
+    {"查看": "viewer", "客服": "clerk", "主管": "supervisor", "审计": "auditor", "管理员": "administrator"}
+)
+
+ANYBODY, NOBODY = "*", ""
+"""Every member of staff; not even a superuser (nothing is shown or done by that method)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The right that a page of our own asks for, by method: one of the matrix, ANYBODY or NOBODY."""
+
+    get: str = NOBODY
+    post: str = NOBODY
+
+
+def _both(right: str) -> Needs:
+    return Needs(right, right)
+
+
+# The pages that aren't those of a list (list, add, change, delete, history), which follow from the lists' own rights.
+# A new one is entered here: tests/test_roles.py tries every address as every role, and compares.
+PAGES: Mapping[str, Needs] = MappingProxyType(
+    {
+        **{name: _both(ANYBODY) for name in ("index", "login", "logout", "password_change", "password_change_done")},
+        "jsi18n": _both(ANYBODY),
+        **{f"signin_{name}": _both(ANYBODY) for name in ("account", "verify", "totp", "passkey", "recovery", "remove")},
+        **{f"signin_{name}": _both(ANYBODY) for name in ("leave", "again", "end_sessions")},
+        # Tell each role less than all; tested by what they answer, in the back office's own tests.
+        **{name: _both(ANYBODY) for name in ("autocomplete", "view_on_site", "app_list")},
+        "batch": _both("orders.view_order"),
+        "costs": _both("logistics.view_providerstate"),
+        "logs": _both("kernel.view_logentry"),
+        "trail": _both("kernel.view_outboxmessage"),
+        "settlement": _both("notifications.view_shippingreport"),
+        "settlement_report": _both("notifications.view_shippingreport"),
+        "messages": _both("notifications.view_notice"),
+        "messages_person": _both("notifications.view_notice"),
+        "auth_user_password_change": _both("auth.change_user"),
+        "orders_order_act": Needs("orders.view_order", "orders.unmask_order"),
+        **{f"orders_order_{name}": _both("orders.view_order") for name in ("find", "forget", "views", "view")},
+        "orders_order_columns": _both("orders.view_order"),
+        "orders_alert_statistics": _both("orders.view_alert"),
+        "backoffice_batch_progress": _both("backoffice.view_batch"),
+        "backoffice_batch_report": _both("backoffice.view_batch"),
+        "backoffice_batch_file": _both("backoffice.view_batch"),
+        "backoffice_batch_act": _both("backoffice.view_batch"),
+        "notifications_notice_resend": _both("notifications.change_notice"),
+        "notifications_messagetemplate_preview": _both("notifications.view_messagetemplate"),
+        "notifications_messagetemplate_adopt": _both("notifications.add_messagetemplate"),
+        "notifications_messagetemplate_test": _both("notifications.change_messagetemplate"),
+    }
+)
 
 
 def ensure_roles() -> None:

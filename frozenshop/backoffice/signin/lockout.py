@@ -79,6 +79,10 @@ def failed(scope: Scope, step: str) -> None:
     metrics.count(step, "locked")
 
 
+def is_locked(attempts: SignInAttempts) -> bool:
+    return attempts.count >= LIMITS[attempts.kind] and attempts.since > clock.now() - WINDOW
+
+
 def clear(scope: Scope) -> None:
     SignInAttempts.objects.filter(scope=scope.digest).delete()
 

@@ -92,7 +92,7 @@ def test_the_groups_are_made_once_and_keep_what_was_added():
     group = Group.objects.get(name="查看")
     before = group.permissions.count()
     call_command("ensure_roles")
-    assert Group.objects.count() == 3
+    assert Group.objects.count() == 5
     assert group.permissions.count() == before
 
 
