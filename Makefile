@@ -42,10 +42,10 @@ miniprogram: ## Build the buyers' pages for WeChat and for browsers (Node.js 20)
 test: $(VENV)/.services ## All quick tests: on SQLite, and again on MariaDB/MySQL, Redis and RabbitMQ where they answer
 	@$(BIN)/python tests/run.py
 
-test-all: $(VENV)/.services ## What `make test` leaves out: browser, chaos
+test-all: $(VENV)/.services ## What `make test` leaves out: browser, chaos, backup and restore
 	@$(BIN)/python tests/run.py --all
 
-test-drills: $(VENV)/.services ## Image, alarms, backup, releases, stores taken away: half an hour, needs root and the packages of .ci/run
+test-drills: $(VENV)/.services ## Image, alarms, releases, stores taken away: twenty minutes, needs root and the packages of .ci/run
 	@$(BIN)/python tests/run.py --drills
 
 lint: $(VENV)/.dev ## ruff, mypy, layering, migrations; types and style of the mini-program where there is Node.js

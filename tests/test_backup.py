@@ -26,7 +26,7 @@ from deploy.backup.locking import only_one
 from deploy.backup.repository import Snapshot
 
 ROOT = Path(__file__).resolve().parent.parent
-drill = pytest.mark.drill
+slow = pytest.mark.slow
 KEYS = {"SECRET_KEY": "s" * 40, "FIELD_ENCRYPTION_KEYS": "k1:field", "BLIND_INDEX_KEYS": "k1:b", "AUDIT_KEY": "a=b"}
 TABLES = f"""CREATE DATABASE {NAME} CHARACTER SET utf8mb4; USE {NAME};
 CREATE TABLE row (id INT PRIMARY KEY AUTO_INCREMENT, word VARCHAR(40), filling VARCHAR(2000));
@@ -157,7 +157,7 @@ def words(server: Mariadb) -> list[str]:
     return [row[0] for row in server.ask(f"SELECT word FROM {NAME}.row WHERE filling IS NULL ORDER BY id")]
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_the_drill_loses_a_database_and_gets_all_of_it_back():
     command = [sys.executable, "-m", "deploy.backup.drill", "--orders", "200", "--ship-every", "2"]
@@ -166,7 +166,7 @@ def test_the_drill_loses_a_database_and_gets_all_of_it_back():
     assert "recovery point" in drill.stdout.splitlines()[-1]
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_what_is_restored_ends_at_the_chosen_second(shop, restored):
     """Written one after the other for some seconds; a second is chosen that is neither the first nor the last."""
@@ -189,7 +189,7 @@ def test_what_is_restored_ends_at_the_chosen_second(shop, restored):
     assert any(second <= before < second + 1 for _, before, _ in times)
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_restored_are_the_rows_the_keys_and_the_files_and_no_account_of_ours(shop, restored):
     (shop.folder / "restored").mkdir()
@@ -204,7 +204,7 @@ def test_restored_are_the_rows_the_keys_and_the_files_and_no_account_of_ours(sho
     assert (shop.folder / "files" / "letter").read_text() == "kept"
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_nothing_that_was_said_in_the_clear_stands_in_the_repository(shop):
     """Neither a key nor a row: restic encrypts both."""
@@ -214,7 +214,7 @@ def test_nothing_that_was_said_in_the_clear_stands_in_the_repository(shop):
         assert b"kernel_jobrun" not in content
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_a_corrupt_pack_is_found_and_not_restored(shop):
     packs = [path for path in (shop.folder / "repository" / "data").rglob("*") if path.is_file()]
@@ -227,7 +227,7 @@ def test_a_corrupt_pack_is_found_and_not_restored(shop):
     assert "restic" in shop.refused("verify", "--read", "100")
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 @pytest.mark.parametrize("told", [True, False])
 def test_a_missing_binary_log_in_the_middle_is_refused(shop, tmp_path, told):
@@ -247,7 +247,7 @@ def test_a_missing_binary_log_in_the_middle_is_refused(shop, tmp_path, told):
     assert expected in shop.refused("verify")
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_a_chain_that_does_not_begin_at_the_backup_is_refused(shop):
     """The rows between them would be missing without a word."""
@@ -256,7 +256,7 @@ def test_a_chain_that_does_not_begin_at_the_backup_is_refused(shop):
     assert "is missing" in shop.refused(*shop.restoration())
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 @pytest.mark.parametrize("setting", ["BACKUP_PASSWORD", "BACKUP_KEYS_PASSPHRASE"])
 def test_a_wrong_passphrase_is_named(shop, setting):
@@ -264,7 +264,7 @@ def test_a_wrong_passphrase_is_named(shop, setting):
     assert setting in shop.refused("verify", **{setting: "another one"})
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 @pytest.mark.parametrize("size_told", [True, False])
 def test_a_stream_that_was_cut_off_is_refused(shop, size_told):
@@ -285,7 +285,7 @@ def test_a_stream_that_was_cut_off_is_refused(shop, size_told):
         assert "bytes, not" in shop.refused("verify")
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 @pytest.mark.parametrize("lost", ["forgotten", "never"])
 def test_a_backup_without_its_keys_is_refused(shop, lost):
@@ -299,7 +299,7 @@ def test_a_backup_without_its_keys_is_refused(shop, lost):
     assert shop.refused("verify")
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_the_logs_are_kept_where_a_mounted_secret_says_where_they_are(shop, tmp_path):
     logs = Secantus(tmp_path / "logs")
@@ -314,7 +314,7 @@ def test_the_logs_are_kept_where_a_mounted_secret_says_where_they_are(shop, tmp_
     assert "logs" in shop.manifest()["parts"]
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_a_repository_that_is_full_keeps_what_it_had(shop):
     before = shop.done("list")
@@ -327,7 +327,7 @@ def test_a_repository_that_is_full_keeps_what_it_had(shop):
     shop.server.ask(f"DELETE FROM {NAME}.row WHERE word = 'more'")
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_a_repository_that_is_not_there_is_not_made_anew(shop):
     """A disk that isn't mounted would else be taken for an empty repository."""
@@ -337,14 +337,14 @@ def test_a_repository_that_is_not_there_is_not_made_anew(shop):
     assert not (shop.folder / "not-mounted").exists()
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_a_second_that_the_logs_do_not_reach_is_refused(shop):
     assert "reach to" in shop.refused(*shop.restoration("2099-01-01 00:00:00"))
     assert "no full backup is older" in shop.refused(*shop.restoration("2001-01-01 00:00:00"))
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_a_killed_backup_leaves_the_former_one_good_and_the_next_one_works(shop, restored):
     """The former one is good for what came after the next one, too: their logs follow each other."""
@@ -386,7 +386,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_one_full_backup_at_a_time(shop):
     with only_one(shop.folder / "var" / "backup", "full"):
@@ -409,7 +409,7 @@ def hold(folder: Path) -> bool:
         return True
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_logs_that_the_server_purged_before_they_were_shipped_ask_for_a_full_backup(shop):
     shop.put_manifest(shop.manifest() | {"log": "mysql-bin.000000"})
@@ -417,7 +417,7 @@ def test_logs_that_the_server_purged_before_they_were_shipped_ask_for_a_full_bac
     assert "take a full backup" in shop.refused("binlog")
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_the_logs_of_a_restored_server_are_another_history(shop):
     """They are numbered from 1 again: taken for the former server's, they would be restored into a mixture."""
@@ -438,7 +438,7 @@ def test_the_logs_of_a_restored_server_are_another_history(shop):
         restored.stop(signal.SIGKILL)
 
 
-@drill
+@slow
 @pytest.mark.services("mysql")
 def test_a_dump_restores_over_the_network_into_an_empty_database(tmp_path, server):
     """As on a managed database: no files, and only the rows of one database."""
@@ -544,7 +544,7 @@ def test_a_log_is_known_by_its_beginning_closed_or_not(tmp_path):
     assert binlogs.beginning(log(1, 2, b"others"), 50) != begun
 
 
-@drill
+@slow
 def test_the_log_store_comes_back_as_it_was_or_not_at_all(tmp_path):
     server = Secantus(tmp_path / "logs")
     server.start()
