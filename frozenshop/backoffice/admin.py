@@ -8,6 +8,7 @@ from django_celery_beat import admin as beat_admin
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from frozenshop.backoffice.alerts import AlertAdmin
+from frozenshop.backoffice.dashboard.parcels import StaffShipmentAdmin
 from frozenshop.backoffice.meanings import UnknownCodeAdmin, UnreadTextAdmin
 from frozenshop.backoffice.notifications_channels import (
     ChannelStateAdmin,
@@ -24,7 +25,7 @@ from frozenshop.backoffice.signin.people import SignInAttemptsAdmin, StaffGroupA
 from frozenshop.backoffice.webhooks import WebhookEndpointAdmin, WebhookMessageAdmin
 from frozenshop.kernel import jobs
 from frozenshop.kernel.changelist import BaseAdmin, record_act
-from logistics.models import UnknownCode, UnreadText
+from logistics.models import Shipment, UnknownCode, UnreadText
 from notifications.models import (
     ChannelState,
     Consent,
@@ -53,6 +54,10 @@ admin.site.register(SmsBudget, SmsBudgetAdmin)
 admin.site.register(SmsPush, SmsPushAdmin)
 admin.site.register(ChannelState, ChannelStateAdmin)
 admin.site.register(StaffContact, StaffContactAdmin)
+
+# Ours finds what the index page's figures count.
+admin.site.unregister(Shipment)
+admin.site.register(Shipment, StaffShipmentAdmin)
 
 # These apps register their own lists when they are found; ours keep to the one rule for lists.
 admin.site.unregister((User, Group, PeriodicTask))

@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 
 from frozenshop.backoffice import wording
 from frozenshop.backoffice.alert_statistics import statistics_view
+from frozenshop.backoffice.dashboard.alert_load import DueFilter
 from frozenshop.backoffice.filters import (
     ActsFilter,
     AlertStateFilter,
@@ -66,7 +67,7 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
     list_display = ("kind_label", "about", "detail", "opened", "due", "owner", "last_note", "ended")
     list_display_links = ("kind_label",)
     list_filter = (
-        AlertStateFilter, OwnerFilter, ActsFilter, SeverityFilter, IncidentFilter, QueueKindFilter,
+        AlertStateFilter, DueFilter, OwnerFilter, ActsFilter, SeverityFilter, IncidentFilter, QueueKindFilter,
     )  # fmt: skip
     list_select_related = ("order", "owner")
     search_fields = ("=order__order_no",)

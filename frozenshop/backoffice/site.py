@@ -26,6 +26,7 @@ class StaffSite(AdminSite):
     empty_value_display = "—"
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
+        from frozenshop.backoffice.archive import report_view as archive_view
         from frozenshop.backoffice.batch import batch_view
         from frozenshop.backoffice.costs import costs_view
         from frozenshop.backoffice.logs import logs_view
@@ -35,6 +36,7 @@ class StaffSite(AdminSite):
         from frozenshop.backoffice.trail import trail_view
 
         own = [
+            path("archive/", self.admin_view(archive_view), name="archive"),
             path("batch/", self.admin_view(batch_view), name="batch"),
             path("costs/", self.admin_view(costs_view), name="costs"),
             path("logs/", self.admin_view(logs_view), name="logs"),
@@ -74,10 +76,10 @@ class StaffSite(AdminSite):
         return super().admin_view(_remembering_writes(view), cacheable)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
-        from frozenshop.backoffice.dashboard.tiles import tiles
+        from frozenshop.backoffice.dashboard import page as dashboard
 
         def page() -> TemplateResponse:
-            return super(StaffSite, self).index(request, {"tiles": tiles(request), **(extra_context or {})})
+            return super(StaffSite, self).index(request, {**dashboard.context(request), **(extra_context or {})})
 
         return shown_stale(request, page)
 

@@ -1,19 +1,24 @@
-"""The numbers of the index page: bounded, and each the door to its list."""
+"""The numbers at the top of the index page: bounded, counted as it is opened, and each the door to its list."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
 
+from frozenshop.backoffice.dashboard import alert_load
 from frozenshop.backoffice.worklists import COUNTED_TO, WORKLISTS
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.models import OutboxMessage
 from logistics import costs
-from notifications.settlement import frozen, guard
-from orders.models import Alert, AlertKind
+from notifications.settlement import guard
+from orders.models import Alert, AlertKind, Order
+
+DUE = "due:"
+Wanted = dict[str, QuerySet[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,42 +34,47 @@ class Tile:
         return f"{COUNTED_TO - 1}+" if self.count >= COUNTED_TO else str(self.count)
 
 
-def tiles(request: HttpRequest) -> list[Tile]:
-    """Return the tiles that this person may follow."""
+def wanted(user: AbstractBaseUser | AnonymousUser) -> Wanted:
+    """Return what is to be counted for this person, by name; `due:…` are the stretches of the alerts."""
+    rows: Wanted = {}
+    if user.has_perm("orders.view_order"):  # type: ignore[union-attr]
+        rows |= {work.key: work.orders(Order.objects.all()) for work in WORKLISTS.values()}
+    if user.has_perm("orders.view_alert"):  # type: ignore[union-attr]
+        alerts = Alert.objects.filter(resolved_at=None, incident=None)
+        rows["overdue"] = alerts.filter(due_at__lt=now())
+        rows["waiting"] = alerts.exclude(snoozed_until__gt=now())
+        rows["trouble"] = alerts.filter(kind=AlertKind.PROVIDER_TROUBLE)
+        rows |= {f"{DUE}{key}": stretch for key, stretch in alert_load.load().items()}
+    if user.has_perm("kernel.view_outboxmessage"):  # type: ignore[union-attr]
+        rows["dead"] = OutboxMessage.objects.filter(status=OutboxMessage.Status.DEAD)
+    return rows
+
+
+def tiles(counts: Mapping[str, int], caps: list[costs.Cap] | None, held_back: int | None) -> list[Tile]:
+    """Return the tiles of what was counted; `caps` and `held_back` are None for who may not see them."""
     shown: list[Tile] = []
-    if request.user.has_perm("orders.view_order"):
+    if "to_ship" in counts:
         orders = reverse("admin:orders_order_changelist")
         shown += [
-            Tile(work.label, work.remark, work.tone, work.bounded_count(), f"{orders}?todo={work.key}")
+            Tile(work.label, work.remark, work.tone, counts[work.key], f"{orders}?todo={work.key}")
             for work in WORKLISTS.values()
         ]
-    if request.user.has_perm("orders.view_alert"):
-        alerts = Alert.objects.filter(resolved_at=None, incident=None)
+    if "overdue" in counts:
         url = reverse("admin:orders_alert_changelist")
-        overdue = alerts.filter(due_at__lt=now())
-        trouble = alerts.filter(kind=AlertKind.PROVIDER_TROUBLE)
-        shown.append(Tile("已超期预警", "过了处理期限还没解决", "bad", _bounded(overdue), f"{url}?state=overdue"))
-        waiting = alerts.exclude(snoozed_until__gt=now())
-        shown.append(Tile("全部待处理预警", "按处理期限排队，超期的在前", "warm", _bounded(waiting), url))
-        shown.append(
-            Tile("服务商故障", "查询失败、熔断或额度用尽", "bad", _bounded(trouble), f"{url}?kind=provider_trouble")
-        )
-    if request.user.has_perm("notifications.view_shippingreport"):
+        trouble = f"{url}?kind=provider_trouble"
+        shown += [
+            Tile("已超期预警", "过了处理期限还没解决", "bad", counts["overdue"], f"{url}?state=overdue"),
+            Tile("全部待处理预警", "按处理期限排队，超期的在前", "warm", counts["waiting"], url),
+            Tile("服务商故障", "查询失败、熔断或额度用尽", "bad", counts["trouble"], trouble),
+        ]
+    if held_back is not None:
         hours = guard.WECHATS_LIMIT // dt.timedelta(hours=1)
-        late = frozen.untold().filter(order__paid_at__lt=now() - guard.WECHATS_LIMIT)
         url = f"{reverse('admin:settlement')}?hours={hours}"
-        shown.append(Tile("货款冻结", f"付款 {hours} 小时还没有上报发货", "bad", _bounded(late), url))
-    if request.user.has_perm("logistics.view_providerstate"):
-        near = sum(cap.near for cap in costs.caps())
+        shown.append(Tile("货款冻结", f"付款 {hours} 小时还没有上报发货", "bad", held_back, url))
+    if caps is not None:
+        near = sum(cap.near for cap in caps)
         shown.append(Tile("服务商额度告急", "今日查询已用八成以上", "warm", near, reverse("admin:costs")))
-    if request.user.has_perm("kernel.view_outboxmessage"):
-        dead = OutboxMessage.objects.filter(status=OutboxMessage.Status.DEAD)
-        url = reverse("admin:kernel_outboxmessage_changelist")
-        shown.append(
-            Tile("失败的后台任务", "多次重试仍未成功，等人处理", "bad", _bounded(dead), f"{url}?status__exact=dead")
-        )
+    if "dead" in counts:
+        url = f"{reverse('admin:kernel_outboxmessage_changelist')}?status__exact=dead"
+        shown.append(Tile("失败的后台任务", "多次重试仍未成功，等人处理", "bad", counts["dead"], url))
     return shown
-
-
-def _bounded(rows: QuerySet[Any]) -> int:
-    return len(rows.values_list("pk")[:COUNTED_TO])

@@ -4,6 +4,8 @@ import datetime as dt
 
 import pytest
 
+from frozenshop.backoffice.dashboard.models import FigureKind
+from frozenshop.backoffice.dashboard.refreshing import refresh_board
 from frozenshop.backoffice.tests.pages import messages, text
 from frozenshop.kernel.models import AuditEntry
 from logistics import shipping
@@ -66,6 +68,7 @@ def test_what_waits_longer_than_wechat_waits_is_on_the_index_page(shop, login):
     shop.pay()
     shop.work()
     shop.frozen.shift(dt.timedelta(hours=49))
+    refresh_board(FigureKind.FROZEN)
     tile = next(one for one in login("查看").get("/admin/").context["tiles"] if one.label == "货款冻结")
     assert (tile.count, tile.url) == (1, f"{PAGE}?hours=48")
 
