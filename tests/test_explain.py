@@ -1,0 +1,93 @@
+"""What the database plans to do: no search, index page or order page reads a big table without an index, or counts one.
+
+Each list is walked by `frozenshop/backoffice/tests/test_every_list.py`; `benchmarks/finding.py` asks the same of ten
+million orders.
+"""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from benchmarks import plans
+from frozenshop.backoffice.tests.crowd import BIG_TABLES, make_crowd
+from orders.models import Order, Product, ProductCategory
+
+BIG = frozenset(BIG_TABLES)
+SEARCHES = (
+    *("C0000005", "C00000", "SF0000000007", "00000007", "13800000003", "0003", "0003 张三", "0003 2026-01-05"),
+    *("张三", "张三 杭州", "杭州", "虾仁", "S1", "2026-01-05", "XQ998877665544", "欧阳不存在"),
+)
+SCAN = "SELECT `orders_order`.`id` FROM `orders_order`"
+
+
+@pytest.mark.parametrize(
+    ("sql", "fault"),
+    [
+        ("SELECT COUNT(*) AS `__count` FROM `orders_order`", True),
+        ("SELECT COUNT(*) FROM (SELECT 1 AS `a` FROM `orders_order` LIMIT 1001) subquery", False),
+        ("SELECT COUNT(*) AS `__count` FROM `logistics_carrier`", False),
+    ],
+)
+def test_a_count_is_at_fault_unless_what_it_counts_has_an_end(monkeypatch, sql, fault):
+    monkeypatch.setattr(plans, "plan", lambda sql: [])
+    assert bool(plans.faults([sql], BIG)) is fault
+
+
+@pytest.mark.parametrize(
+    ("read", "fault"),
+    [
+        (("orders_order", "ALL", 50), True),
+        (("U0", "ALL", 50), True),
+        (("orders_order", "index", plans.MANY + 1), True),
+        (("orders_order", "index", 51), False),
+        (("orders_order", "range", 4000), False),
+        (("logistics_carrier", "ALL", 100), False),
+    ],
+)
+def test_reading_all_of_a_big_table_or_of_its_index_is_at_fault(monkeypatch, read, fault):
+    monkeypatch.setattr(plans, "plan", lambda sql: [read])
+    assert bool(plans.faults([f"{SCAN} U0"], BIG)) is fault
+
+
+mariadb = pytest.mark.skipif(connection.vendor != "mysql", reason="needs MariaDB/MySQL: what its optimizer says")
+
+
+@pytest.fixture
+def crowd(transactional_db):
+    make_crowd()
+    category = ProductCategory.objects.get(code="seafood")
+    Product.objects.get_or_create(sku="S1", defaults={"name": "虾仁", "category": category})
+
+
+def faults(client, address):
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return plans.faults([query["sql"] for query in captured.captured_queries], BIG)
+
+
+@mariadb
+@pytest.mark.services
+def test_a_scan_and_a_count_are_found_in_what_the_database_says(crowd):
+    assert plans.faults([SCAN], BIG)
+    assert plans.faults(["SELECT COUNT(*) FROM `orders_order`"], BIG)
+    assert not plans.faults([f"{SCAN} WHERE `id` = 1"], BIG)
+
+
+@mariadb
+@pytest.mark.services
+def test_no_search_scans_or_counts(crowd, login):
+    client, found = login(superuser=True), []
+    for text in SEARCHES:
+        address = client.post(reverse("admin:orders_order_find"), {"q": text})["Location"]
+        found += [f"{text}: {fault}" for fault in faults(client, address)]
+    assert not found, "\n".join(found)
+
+
+@mariadb
+@pytest.mark.services
+@pytest.mark.parametrize("page", ["index", "orders_order_change"])
+def test_no_page_of_the_days_work_scans_or_counts(crowd, login, page):
+    arguments = [Order.objects.order_by("-pk")[5].pk] if page.endswith("change") else []
+    found = faults(login(superuser=True), reverse(f"admin:{page}", args=arguments))
+    assert not found, "\n".join(found)
