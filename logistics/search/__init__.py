@@ -26,6 +26,7 @@ class Found:
 
     meaning: Meaning
     orders: QuerySet[Order]
+    archived: QuerySet[Any] | None = None
 
     @property
     def label(self) -> str:

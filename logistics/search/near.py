@@ -19,7 +19,7 @@ TRIED = 8
 """So many meanings are looked up at most: each costs a question or two."""
 COUNTED_TO = 100
 WIDER_MONTHS = 36
-_LOOKS_ALIKE = {"0": "O", "O": "0", "o": "0", "1": "I", "I": "1", "l": "1", "L": "1"}
+_LOOKS_ALIKE = str.maketrans("OoIlL", "00111")
 _SHORTEST_PHONE, _LONGEST_PHONE = 8, 14
 
 
@@ -83,8 +83,8 @@ def _respelled(text: str, taken: Meaning, period: Period) -> Iterator[_Try]:
     yield from _wider(text, taken, period)
     for other in _spellings(text):
         yield from (_Try(other, meaning, kind=meaning.kind) for meaning in _keys(other, period))
-    yield from _beginnings(text, period)
     yield from _phones(text, period)
+    yield from _beginnings(text, period)
     yield from _names(text, taken, period)
 
 
@@ -116,11 +116,10 @@ def _spellings(text: str) -> Iterator[str]:
     if not plain.isascii() or len(plain) > 64:
         return
     joined = re.sub(r"[\s\-]+", "", plain)
-    start = re.match(r"[A-Za-z]{0,4}", joined)
-    letters = start.end() if start else 0
-    digits = "".join(_LOOKS_ALIKE.get(mark, mark) if mark.isalpha() else mark for mark in joined[letters:])
-    head = "".join(_LOOKS_ALIKE.get(mark, mark) if mark.isdigit() else mark for mark in joined[:2]) + joined[2:]
-    for other in dict.fromkeys((joined, joined.upper(), joined[:letters].upper() + digits, head.upper())):
+    # The two letters before a carrier's or a shop's number are letters.
+    letters = 2 if joined[:2].isalpha() else 0
+    digits = joined[letters:].translate(_LOOKS_ALIKE)
+    for other in dict.fromkeys((joined, joined.upper(), joined[:letters].upper() + digits)):
         if other != plain and len(other) >= AFFIX_AT_LEAST:
             yield other
 
@@ -155,6 +154,9 @@ def _names(text: str, taken: Meaning, period: Period) -> Iterator[_Try]:
             yield _Try(other, means.name(other, period))
 
 
+NUMBERS = "订单号可以只输入开头的 6 位以上，运单号可以只输入末尾的 6 位以上。"
+
+
 def sentences(text: str, taken: Meaning) -> Sequence[str]:
     """Return what may help where nothing was found, said in a sentence each."""
     told = {
@@ -167,4 +169,6 @@ def sentences(text: str, taken: Meaning) -> Sequence[str]:
     digits = "".join(re.findall(r"[0-9]", text))
     if taken.kind is not Kind.PHONE and len(digits) in (10, 12) and digits.startswith("1") and not digits.strip(text):
         return (f"手机号应有 11 位，这里是 {len(digits)} 位。",)
-    return (told.get(taken.kind, "订单号和运单号可以只输入开头或末尾的 6 位以上。"),)
+    if taken.kind is Kind.NAME and KEY.fullmatch(text.strip()):
+        return (NUMBERS,)
+    return (told.get(taken.kind, NUMBERS),)
