@@ -79,12 +79,17 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The rows of one order: what was understood, or why not (then `order` is None)."""
+    """The rows of one order: what was understood, or why not (then `order` is None).
+
+    `order_no` as it was written. `repeats`: rows that say the same as an earlier one, with that one's number.
+    """
 
     rows: tuple[int, ...]
     order: OrderInput | None
     parcels: tuple[Parcel, ...]
     refusals: tuple[Refusal, ...]
+    order_no: str = ""
+    repeats: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +184,18 @@ def _understand(rows: list[_Row]) -> Group:
         order=None if refusals else order,
         parcels=parcels,
         refusals=tuple(sorted(refusals)),
+        order_no=str(values[0].get("order_no") or ""),
+        repeats=tuple(_repeats(rows, values)),
     )
+
+
+def _repeats(rows: list[_Row], values: list[dict[str, Any]]) -> Iterator[tuple[int, int]]:
+    first: dict[tuple[Any, ...], int] = {}
+    for row, row_values in zip(rows, values, strict=True):
+        said = tuple(row_values.values())
+        if said in first:
+            yield row.number, first[said]
+        first.setdefault(said, row.number)
 
 
 def _too_far(order: OrderInput, parcels: Iterable[Parcel], row: int) -> Iterator[Refusal]:
@@ -194,14 +210,14 @@ def _values(row: _Row, refusals: list[Refusal]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, cell in row.cells.items():
         try:
-            values[name] = None if cell == "" else _read(name, cell)
+            values[name] = None if cell == "" else cell_value(name, cell)
         except ValueError as error:
             values[name] = None
             refusals.append(Refusal(row.number, name, str(error)))
     return values
 
 
-def _read(name: str, cell: Cell) -> Any:
+def cell_value(name: str, cell: Cell) -> Any:
     """Return a cell's value in the API's form. Raises ValueError with a sentence."""
     if isinstance(cell, Formula):
         raise ValueError("是公式，请改为数值或文本（复制后“粘贴为值”）")

@@ -22,7 +22,7 @@ from orders.tests.factories import line, make_customer, make_order, order_payloa
 pytestmark = pytest.mark.django_db
 CLERK = staff(7)
 ASIDE = {"id", "order_id", "shipment_id", "link_id", "order_line_id", "consignee_sealed", "recorded_at", "updated_at"}
-ASIDE |= {"linked_at", "order_no", "waybill_no", "next_poll_at", "reference"}
+ASIDE |= {"linked_at", "order_no", "waybill_no", "next_poll_at", "reference", "waybill_reversed"}
 
 
 def rows(model, **where) -> list[dict]:
@@ -78,7 +78,7 @@ def payload(given_, number):
     return data
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(payloads)
 def test_many_end_as_one_by_one(frozen, given_):
     with transaction.atomic():
@@ -96,7 +96,9 @@ def test_many_end_as_one_by_one(frozen, given_):
         assert bool(plain) == given_["paid"]
         shipping_many.ship_all(plain, CLERK)
         first = OutboxMessage.objects.filter(pk__gt=start, pk__lte=middle).values_list("topic", flat=True)
-        assert (state(other), topics(after=middle)) == (state(one), sorted(first))
+        one_state, other_state = state(one), state(other)
+        assert {k: (v, other_state[k]) for k, v in one_state.items() if v != other_state[k]} == {}
+        assert topics(after=middle) == sorted(first)
         transaction.set_rollback(True)
 
 

@@ -1,0 +1,193 @@
+"""The two kinds of batches behind an import: the check, which writes nothing but its report, and the import itself."""
+
+import itertools
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from frozenshop.backoffice.batches import files, kinds, moves
+from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchRow
+from frozenshop.backoffice.importing import report, sending, taking, undoing
+from frozenshop.backoffice.importing.fields import WHATS, What
+from frozenshop.backoffice.importing.findings import Finding
+from frozenshop.backoffice.importing.knowledge import Carriers
+from frozenshop.backoffice.importing.rows import Row, check_structure, read
+from frozenshop.kernel import audit
+from frozenshop.kernel.actor import Actor
+from frozenshop.kernel.errors import NotPossible, Problem
+
+IMPORT, CHECK = "import", "import_check"
+CHECKED_AT_ONCE = 500
+DONE_AT_ONCE = 100
+_WRITTEN = 500
+_State = BatchRow.State
+
+
+@contextmanager
+def opened(batch: Batch) -> Iterator[Path]:
+    """Yield the uploaded file of an import as a file that goes away again. Raises NotPossible once its time is over."""
+    kept = BatchFile.objects.filter(batch=batch, kind=BatchFile.Kind.UPLOAD).first()
+    if kept is None:
+        raise NotPossible("上传的文件已经到期删除，请重新上传")
+    with tempfile.TemporaryDirectory(prefix="import-") as folder:
+        path = Path(folder) / "upload"
+        with path.open("wb") as target:
+            files.copy(kept, target)
+        yield path
+
+
+def what_of(batch: Batch) -> What:
+    return WHATS[batch.parameters["what"]]
+
+
+class _OfFile(kinds.Kind):
+    permission = "orders.change_order"
+
+    def allowed(self, user: User, batch: Batch) -> bool:
+        return user.has_perm(what_of(batch).needed)
+
+
+class Check(_OfFile):
+    """Row 1 reads the file into the rows of the import; each further row compares a stretch of them with what is known.
+
+    Killed half-way, the step under way is done again from its start.
+    """
+
+    label, whole, repeatable = "导入检查", True, False
+
+    def perform(self, batch: Batch, row: BatchRow, actor: Actor) -> str:
+        of = Batch.objects.select_for_update().get(pk=batch.parameters["import"])
+        if of.state != Batch.State.PREVIEW:
+            raise NotPossible("导入已经开始或取消，不能再检查")
+        return self._read(batch, row, of) if row.number == 1 else self._compare(row, of)
+
+    def finish(self, batch: Batch, actor: Actor) -> None:
+        """Count what was found, and write the report."""
+        counts: Counter[str] = Counter(finding.kind for finding in found_by(batch))
+        report.keep(batch, found_by(batch))
+        batch.parameters["counts"] = dict(counts)
+        Batch.objects.filter(pk=batch.pk).update(parameters=batch.parameters)
+
+    def page(self, batch: Batch, user: User) -> dict[str, object]:
+        address = reverse("admin:import_one", args=[batch.parameters["import"]])
+        return {"facts": [], "link": ("查看检查结果", address)}
+
+    def _read(self, batch: Batch, row: BatchRow, of: Batch) -> str:
+        BatchRow.objects.filter(batch=of).delete()
+        Batch.objects.filter(pk=of.pk).update(total=0)
+        what, bad, count, found = what_of(batch), 0, 0, list[Finding]()
+        with opened(of) as path:
+            remarks = check_structure(path, batch.parameters["header_row"])
+            numbered = enumerate(read(path, what, batch.parameters["match"], batch.parameters["header_row"]), start=1)
+            while chunk := list(itertools.islice(numbered, _WRITTEN)):
+                moves.add_rows(of, [_row(of, number, one) for number, one in chunk])
+                found += [finding for _, one in chunk for finding in one.findings]
+                bad, count = bad + sum(one.blocked for _, one in chunk), chunk[-1][0]
+        if not count:
+            raise NotPossible("文件没有数据行")
+        row.seal_before([finding.as_json() for finding in found])
+        steps = range(2, 2 + -(-count // CHECKED_AT_ONCE))
+        moves.add_rows(batch, [BatchRow(batch=batch, number=number) for number in steps])
+        batch.parameters["remarks"] = remarks
+        Batch.objects.filter(pk=batch.pk).update(parameters=batch.parameters)
+        return f"读取 {count} 项，{bad} 项填写有误"
+
+    def _compare(self, row: BatchRow, of: Batch) -> str:
+        start = (row.number - 2) * CHECKED_AT_ONCE
+        stretch = BatchRow.objects.filter(batch=of, number__gt=start, number__lte=start + CHECKED_AT_ONCE)
+        waiting = list(stretch.filter(state=_State.WAITING).order_by("number"))
+        found = compare(what_of(of), [one.given for one in waiting])
+        refused = []
+        for one, findings in zip(waiting, found, strict=True):
+            if blocking := next((finding for finding in findings if finding.blocks), None):
+                one.state, one.message = _State.REFUSED, str(blocking)[:500]
+                refused.append(one)
+        BatchRow.objects.bulk_update(refused, ["state", "message"])
+        row.seal_before([finding.as_json() for findings in found for finding in findings])
+        return f"核对 {len(waiting)} 项，{len(refused)} 项有问题"
+
+
+def _row(batch: Batch, number: int, one: Row) -> BatchRow:
+    made = BatchRow(batch=batch, number=number, about=one.about)
+    if one.given is not None:
+        made.seal_given({"row": one.number, "given": one.given})
+    if one.blocked:
+        first = next((finding for finding in one.findings if finding.blocks), None)
+        made.state, made.message = _State.REFUSED, str(first)[:500] if first else f"第 {one.number} 行有误"
+    return made
+
+
+def compare(what: What, given: Sequence[Mapping[str, Any]]) -> list[list[Finding]]:
+    """Return what the database has to say about each row of a chunk."""
+    carriers, told = Carriers(), [one["given"] for one in given]
+    if what.name == "orders":
+        known = taking.known_of(told)
+        return [taking.findings(one["row"], one["given"], known, carriers) for one in given]
+    of = sending.of_waybill if what.name == "waybills" else sending.of_correction
+    known = sending.known_of(told)
+    return [of(one["row"], one["given"], known, carriers) for one in given]
+
+
+def found_by(check: Batch) -> Iterator[Finding]:
+    """Yield all that a check has found, in the order of its steps; a step's rows are held, never the whole."""
+    for number in (
+        BatchRow.objects.filter(batch=check, state=_State.DONE).order_by("number").values_list("number", flat=True)
+    ):
+        step = BatchRow.objects.get(batch=check, number=number)
+        yield from (Finding(**told) for told in (step.before if step.before_sealed else []))
+
+
+class Import(_OfFile):
+    """Each row by the services that do it by hand; what it found before and left is kept sealed for an undo."""
+
+    label, undoable, many = "导入", True, DONE_AT_ONCE
+
+    def perform(self, batch: Batch, row: BatchRow, actor: Actor) -> str:
+        end = self.perform_many(batch, [row], actor)[0]
+        if isinstance(end, Problem):
+            raise end
+        return end
+
+    def perform_many(self, batch: Batch, rows: list[BatchRow], actor: Actor) -> list[str | Problem]:
+        given = [row.given if row.given_sealed else None for row in rows]
+        readable = [at for at, one in enumerate(given) if one is not None]
+        does = {"orders": taking.perform, "waybills": sending.ship, "corrections": sending.correct}
+        told = [one["given"] for one in given if one is not None]
+        ends: list[str | Problem] = [NotPossible("这一行在文件里就有误，请改好后重新导入") for _ in rows]
+        done = []
+        for at, end in zip(readable, does[what_of(batch).name](told, actor), strict=True):
+            if isinstance(end, Problem):
+                ends[at] = end
+                continue
+            sentence, kept = end
+            ends[at] = f"第 {given[at]['row']} 行：{sentence}"  # type: ignore[index]
+            rows[at].seal_before(kept)
+            done.append(rows[at].about)
+        if done:
+            audit.record(actor, "import.rows", f"batch:{batch.pk}", details={"count": len(done)}, about=done)
+        return ends
+
+    def undo_preview(self, batch: Batch) -> str:
+        return (
+            f"把这次导入完成的 {batch.done} 项恢复到导入之前（历史和审计保留）。承运商已扫描、之后又有变化的不会动，"
+            "会逐行说明原因；微信已收到的发货信息会说明并按规则更正。"
+        )
+
+    def undo(self, batch: Batch, row: BatchRow, done: BatchRow, actor: Actor) -> str:
+        user = User.objects.get(pk=batch.owner_id)
+        sentence = undoing.undo(done.about, done.before, f"撤销导入 #{done.batch_id}", actor, user)
+        audit.record(actor, "import.undone", done.about, details={"batch": done.batch_id})
+        return sentence
+
+    def page(self, batch: Batch, user: User) -> dict[str, object]:
+        facts = [("内容", what_of(batch).label)]
+        return {"facts": facts, "link": ("导入页面", reverse("admin:import_one", args=[batch.undo_of_id or batch.pk]))}
+
+
+CHECKING, IMPORTING = Check(), Import()
