@@ -44,10 +44,10 @@ ANY_STAFF = {
 }  # fmt: skip
 LISTS = {
     "kernel": ("outboxmessage", "jobrun", "calendarday", "shopcalendar", "auditentry", "merchantkey"),
-    "orders": ("productcategory", "product", "customer", "order", "alert"),
+    "orders": ("productcategory", "product", "customer", "order", "alert", "legalhold"),
     "logistics": (
         "carrier", "shipment", "providercall", "providermessage", "providernews", "providerstate", "unknowncode",
-        "unreadtext",
+        "unreadtext", "archivedorder",
     ),
     "notifications": (
         "notice", "delivery", "messagetemplate", "consent", "smsbudget", "channelstate", "staffcontact",
@@ -59,10 +59,15 @@ LISTS = {
 }  # fmt: skip
 PAGES = ("", "add/", *(f"<path:object_id>/{page}" for page in ("", "history/", "delete/", "change/")))
 STAFF = {
+    "admin/archive/", "admin/logistics/archivedorder/<int:order_id>/do/<slug:name>/",
+    "admin/orders/legalhold/<int:hold_id>/release/",
+    "admin/audit/", "admin/audit/export/", "admin/audit/order/<path:order_no>/", "admin/audit/person/<str:actor>/",
+    "admin/import/", "admin/import/<int:batch_id>/", "admin/import/<int:batch_id>/report/",
     "admin/batch/", "admin/costs/", "admin/logs/", "admin/trail/", "admin/autocomplete/",
     "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/auth/user/<id>/password/", "admin/orders/order/<int:order_id>/do/<slug:name>/", "admin/(?P<url>.*)$",
     *(f"admin/orders/order/{page}" for page in ("find/", "find/forget/", "views/", "views/<int:view_id>/", "columns/")),
+    "admin/backoffice/batch/export/<slug:what>/",
     *(f"admin/backoffice/batch/<int:batch_id>/{page}/" for page in ("progress", "report", "file", "do/<slug:name>")),
     "admin/orders/alert/statistics/", "admin/settlement/", "admin/settlement/<int:report_id>/",
     "admin/messages/", "admin/messages/person/<str:recipient>/", "admin/notifications/notice/<int:notice_id>/resend/",
@@ -145,10 +150,11 @@ def address(route: str, order: Order) -> str:
     """Return an address of the route that leads to the victim's things, where it leads to any."""
     key = order.pk if "orders/order" in route else order.shipments.get().pk if "shipment/" in route else 1
     given = {
+        "<path:order_no>": order.order_no, "<str:actor>": "staff:1",
         "<any:order_no>": order.order_no, "<any:waybill_no>": "SF0009990009990", "<path:object_id>": key,
         "<int:order_id>": order.pk, "<slug:name>": "unmask", "<id>": 1, "<path:content_type_id>": 1,
         "<int:view_id>": 1, "<int:report_id>": 1, "<int:notice_id>": 1, "<int:template_id>": 1, "<str:recipient>": "customer:1",
-        "<int:factor_id>": 1, "<int:batch_id>": 1,
+        "<int:factor_id>": 1, "<int:batch_id>": 1, "<slug:what>": "orders", "<int:hold_id>": 1,
         "(?P<url>.*)$": "nothing", "<str:secret>": "guessed", "<any:secret>": "guessed", "<path:name>": "nothing.js",
         "^(?:api|merchant|callbacks)/": "api/nothing",
         "^(?P<app_label>kernel|orders|logistics|backoffice|notifications|auth|django_celery_beat)/$": "orders/",

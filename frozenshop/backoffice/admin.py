@@ -8,6 +8,10 @@ from django_celery_beat import admin as beat_admin
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from frozenshop.backoffice.alerts import AlertAdmin
+from frozenshop.backoffice.archive import ArchivedOrderAdmin
+from frozenshop.backoffice.archive_holds import LegalHoldAdmin
+from frozenshop.backoffice.batches.models import Batch
+from frozenshop.backoffice.batches.pages import BatchAdmin
 from frozenshop.backoffice.dashboard.parcels import StaffShipmentAdmin
 from frozenshop.backoffice.meanings import UnknownCodeAdmin, UnreadTextAdmin
 from frozenshop.backoffice.notifications_channels import (
@@ -25,6 +29,7 @@ from frozenshop.backoffice.signin.people import SignInAttemptsAdmin, StaffGroupA
 from frozenshop.backoffice.webhooks import WebhookEndpointAdmin, WebhookMessageAdmin
 from frozenshop.kernel import jobs
 from frozenshop.kernel.changelist import BaseAdmin, record_act
+from logistics.archive.models import ArchivedOrder
 from logistics.models import Shipment, UnknownCode, UnreadText
 from notifications.models import (
     ChannelState,
@@ -38,10 +43,13 @@ from notifications.models import (
     WebhookEndpoint,
     WebhookMessage,
 )
-from orders.models import Alert, Order
+from orders.models import Alert, LegalHold, Order
 
 admin.site.register(Order, OrderAdmin)
 admin.site.register(Alert, AlertAdmin)
+admin.site.register(ArchivedOrder, ArchivedOrderAdmin)
+admin.site.register(LegalHold, LegalHoldAdmin)
+admin.site.register(Batch, BatchAdmin)
 admin.site.register(UnknownCode, UnknownCodeAdmin)
 admin.site.register(UnreadText, UnreadTextAdmin)
 admin.site.register(WebhookEndpoint, WebhookEndpointAdmin)

@@ -16,6 +16,7 @@ VIEWED = (
         "logistics.unknowncode",
         "logistics.unreadtext",
         "logistics.providernews",
+        "logistics.archivedorder",
     ),
     *("kernel.calendarday", "kernel.shopcalendar", "kernel.logentry"),
     *(f"notifications.{model}" for model in ("notice", "delivery", "messagetemplate", "smsbudget", "channelstate")),
@@ -31,7 +32,8 @@ SERVE = (
 LEAD = (
     *SERVE,
     "notifications.change_shippingreport",
-    *("orders.export_order", "orders.view_customer"),
+    *("logistics.restore_archivedorder", *(f"orders.{verb}_legalhold" for verb in ("view", "add", "change"))),
+    *("orders.export_order", "orders.view_customer", "backoffice.share_savedview"),
     *(f"backoffice.{right}" for right in ("view_others_batch", "export_unmasked", "approve_unmasked")),
     *(f"orders.{verb}_{model}" for verb in ("add", "change") for model in ("product", "productcategory")),
     *("logistics.add_carrier", "logistics.change_carrier", "logistics.change_providerstate"),
@@ -51,14 +53,17 @@ LEAD = (
 # Sees everything that happened, and changes nothing; personal data stays masked.
 AUDIT = (
     *VIEW,
-    *("kernel.view_auditentry", "kernel.view_jobrun", "kernel.view_outboxmessage", "kernel.view_merchantkey"),
+    *("kernel.view_auditentry", "kernel.export_auditentry", "kernel.view_jobrun", "kernel.view_outboxmessage"),
+    *("kernel.view_merchantkey",),
     *("logistics.view_providercall", "django_celery_beat.view_periodictask", "backoffice.view_others_batch"),
+    "orders.view_legalhold",
     *("notifications.view_consent", "notifications.view_webhookendpoint", "notifications.view_webhookmessage"),
     *("auth.view_user", "auth.view_group", "backoffice.view_signinattempts"),
 )
 # Accounts are switched off, not deleted: the audit names them. What a role may is code; only a superuser changes it.
 ADMINISTER = (
     *LEAD,
+    "kernel.export_auditentry",
     *(f"auth.{right}" for right in ("view_user", "add_user", "change_user", "view_group")),
     *("backoffice.reset_authenticator", "backoffice.view_signinattempts", "backoffice.delete_signinattempts"),
 )
@@ -95,9 +100,14 @@ PAGES: Mapping[str, Needs] = MappingProxyType(
         **{f"signin_{name}": _both(ANYBODY) for name in ("leave", "again", "end_sessions")},
         # Tell each role less than all; tested by what they answer, in the back office's own tests.
         **{name: _both(ANYBODY) for name in ("autocomplete", "view_on_site", "app_list")},
+        "archive": _both("logistics.view_archivedorder"),
+        "logistics_archivedorder_act": Needs("logistics.view_archivedorder", "logistics.restore_archivedorder"),
+        "orders_legalhold_release": Needs("orders.view_legalhold", "orders.change_legalhold"),
         "batch": _both("orders.view_order"),
         "costs": _both("logistics.view_providerstate"),
         "logs": _both("kernel.view_logentry"),
+        **{name: _both("kernel.view_auditentry") for name in ("audit", "audit_order", "audit_person")},
+        "audit_export": Needs(NOBODY, "kernel.export_auditentry"),
         "trail": _both("kernel.view_outboxmessage"),
         "settlement": _both("notifications.view_shippingreport"),
         "settlement_report": _both("notifications.view_shippingreport"),

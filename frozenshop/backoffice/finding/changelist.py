@@ -8,10 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.http import urlencode
 
+from frozenshop.backoffice import archive
 from frozenshop.backoffice.filters import DateRangeFilter, bounds
 from frozenshop.backoffice.finding import recent, views
 from frozenshop.kernel.changelist import KeysetChangeList
-from logistics.search import ORDERS, Found, Kind, Period, search_orders
+from logistics.archive.searching import ARCHIVE
+from logistics.search import ORDERS, Found, Kind, Period, search
 from logistics.search.near import Near, near_misses, sentences
 
 TOKEN, AS, VIEW = "find", "as", "view"
@@ -38,7 +40,8 @@ class Asked:
         return cls(text, Period(*bounds(*given)), Kind(kind) if kind in set(Kind) else None, dates)
 
     def found(self) -> Found:
-        return search_orders(self.text, since=self.period.since, until=self.period.until, kind=self.kind)
+        meaning, (orders, archived) = search(self.text, [ORDERS, ARCHIVE], self.period, kind=self.kind)
+        return Found(meaning, orders, archived)
 
 
 class Finding:
@@ -46,6 +49,7 @@ class Finding:
 
     def __init__(self, asked: Asked, found: Found) -> None:
         self.asked, self.meaning = asked, found.meaning
+        self._archived = found.archived
         self.near: list[Near] = []
         self.sentences: tuple[str, ...] = ()
 
@@ -55,6 +59,12 @@ class Finding:
             self.near = near_misses(self.asked.text, self.meaning, ORDERS, self.asked.period, nothing=shown == 0)
         if shown == 0:
             self.sentences = tuple(sentences(self.asked.text, self.meaning))
+
+    @cached_property
+    def archived(self) -> list[dict[str, Any]]:
+        """What of it lies in the archive, newest first."""
+        may_be = self._archived is not None and self.meaning.kind not in (Kind.NOTHING, Kind.PLACED_ON)
+        return archive.hits(self._archived) if may_be and self._archived is not None else []
 
     @property
     def links(self) -> list[dict[str, Any]]:
@@ -95,7 +105,8 @@ class OrderChangeList(KeysetChangeList):
         if self.finding:
             self.note = self.finding.meaning.explanation
             self.narrowed = any(name not in SEARCHING and name not in DATES for name, _ in self.kept_params)
-            self.finding.look_around(self.result_count, whole=not self.first_query and not self.narrowed)
+            found = self.result_count + len(self.finding.archived)
+            self.finding.look_around(found, whole=not self.first_query and not self.narrowed)
 
     @cached_property
     def recents(self) -> list[recent.Recent]:
