@@ -27,8 +27,12 @@ class StaffSite(AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from frozenshop.backoffice.archive import report_view as archive_view
+        from frozenshop.backoffice.audit import audit_view, order_view
+        from frozenshop.backoffice.audit import person_view as actor_view
+        from frozenshop.backoffice.audit_export import export_view
         from frozenshop.backoffice.batch import batch_view
         from frozenshop.backoffice.costs import costs_view
+        from frozenshop.backoffice.importing import views as importing
         from frozenshop.backoffice.logs import logs_view
         from frozenshop.backoffice.notifications_people import messages_view, person_view
         from frozenshop.backoffice.settlement import report_view, settlement_view
@@ -37,8 +41,15 @@ class StaffSite(AdminSite):
 
         own = [
             path("archive/", self.admin_view(archive_view), name="archive"),
+            path("audit/", self.admin_view(audit_view), name="audit"),
+            path("audit/export/", self.admin_view(export_view), name="audit_export"),
+            path("audit/order/<path:order_no>/", self.admin_view(order_view), name="audit_order"),
+            path("audit/person/<str:actor>/", self.admin_view(actor_view), name="audit_person"),
             path("batch/", self.admin_view(batch_view), name="batch"),
             path("costs/", self.admin_view(costs_view), name="costs"),
+            path("import/", self.admin_view(importing.start_view), name="import"),
+            path("import/<int:batch_id>/", self.admin_view(importing.import_view), name="import_one"),
+            path("import/<int:batch_id>/report/", self.admin_view(importing.report_view), name="import_report"),
             path("logs/", self.admin_view(logs_view), name="logs"),
             path("settlement/", self.admin_view(settlement_view), name="settlement"),
             path("settlement/<int:report_id>/", self.admin_view(report_view), name="settlement_report"),

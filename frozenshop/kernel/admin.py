@@ -13,8 +13,16 @@ from django.utils.html import format_html
 
 from frozenshop.kernel import merchant_keys, outbox
 from frozenshop.kernel.changelist import BaseAdmin, ReadOnlyAdmin, record_act, staff_actor
-from frozenshop.kernel.clock import now
-from frozenshop.kernel.models import AuditEntry, CalendarDay, JobRun, MerchantKey, OutboxMessage, ShopCalendar
+from frozenshop.kernel.clock import now, short
+from frozenshop.kernel.models import (
+    AuditEntry,
+    AuditSeal,
+    CalendarDay,
+    JobRun,
+    MerchantKey,
+    OutboxMessage,
+    ShopCalendar,
+)
 
 
 @admin.register(OutboxMessage)
@@ -75,8 +83,13 @@ class AuditAdmin(ReadOnlyAdmin[AuditEntry]):
     list_display = ("at", "actor", "action", "subject", "reason", "address")
     search_fields = ("=subject",)
     search_help_text = "对象，如订单号"
-    fields = ("at", "actor", "action", "subject", "reason", "pretty_details", "address", "request_id")
-    readonly_fields = ("pretty_details",)
+    fields = ("at", "actor", "action", "subject", "reason", "pretty_details", "address", "request_id", "seal")
+    readonly_fields = ("pretty_details", "seal")
+
+    @admin.display(description="封印")
+    def seal(self, entry: AuditEntry) -> str:
+        seal = AuditSeal.objects.filter(audit_id=entry.pk).first()
+        return f"链上第 {seal.position} 位，{short(seal.sealed_at)} 封印" if seal else "还没有封印（通常在一分钟以内）"
 
     def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
         return False

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from frozenshop.kernel import audit, idempotency, jobs, logstore, nonces, outbox
-from frozenshop.kernel.audit import shipping
+from frozenshop.kernel.audit import shipping, testimony
 
 
 @shared_task(name="kernel.tick", ignore_result=True)
@@ -20,6 +20,7 @@ def seal_audit(effect: outbox.Effect, slot: str) -> None:
 
 @outbox.consumer("kernel.audit_checkpoint", transactional=False)
 def audit_checkpoint(effect: outbox.Effect, slot: str) -> None:
+    testimony.seal_hours()
     shipping.checkpoint()
 
 

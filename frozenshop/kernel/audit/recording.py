@@ -18,12 +18,13 @@ def record(
     reason: str = "",
     details: Mapping[str, Any] | None = None,
     address: str = "",
-    about: Iterable[str] = (),
+    about: Iterable[str] | None = None,
 ) -> AuditEntry:
     """Put an act of a person or a key on record, in the transaction of the act itself.
 
     `subject` is an order number, or a kind and a key, such as `shipment:7`. `about`: further subjects under which an
-    act on many is found. No personal data belongs into any of it but `reason` and `address`.
+    act on many is found, by default the `order_nos` of the details. No personal data belongs into any of it but
+    `reason` and `address`.
     """
     name = actor if isinstance(actor, str) else actor.name or actor.source.value
     entry = AuditEntry.objects.create(
@@ -36,7 +37,8 @@ def record(
         address=address[:45],
         request_id=request_id.current()[:64],
     )
-    names = {name[:150] for name in about} - {entry.subject, ""}
+    others = entry.details.get("order_nos", ()) if about is None else about
+    names = {str(name)[:150] for name in others} - {entry.subject, ""}
     AuditSubject.objects.bulk_create(
         (AuditSubject(subject=name, at=entry.at, audit_id=entry.pk) for name in sorted(names)), batch_size=_AT_ONCE
     )

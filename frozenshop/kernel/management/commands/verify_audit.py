@@ -4,10 +4,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from frozenshop.kernel import audit
-from frozenshop.kernel.audit import checkpoints
+from frozenshop.kernel.audit import checkpoints, testimony
+
+SHOWN = 50
 
 
 class Command(BaseCommand):
@@ -25,6 +29,7 @@ class Command(BaseCommand):
             self.stdout.write(checkpoints.public_key())
             return
         verdict = audit.verify(self._read(options["checkpoint"]))
+        doubts = self._hear_the_witness()
         if verdict.unsealed:
             self.stdout.write(f"另有 {verdict.unsealed} 条尚未封印")
         if verdict.odd_times:
@@ -33,8 +38,31 @@ class Command(BaseCommand):
         if verdict.fault:
             raise CommandError(_sentence(verdict.fault))
         self.stdout.write(f"审计链完好：{verdict.count} 条，末端 {verdict.head[:16] or '（空）'}")
+        if doubts:
+            raise CommandError(f"第二见证有 {doubts} 处无法由程序自己的记录解释，见上")
         if path := options["write_checkpoint"]:
             path.write_text(audit.write_checkpoint(verdict.count, verdict.head), encoding="utf-8")
+
+    def _hear_the_witness(self) -> int:
+        """Say what the triggers noted; return how much of it is in doubt."""
+        if connection.vendor != "mysql":
+            return 0
+        found = testimony.report(settings.AUDIT_ADMIN_DATABASE_URL)
+        if found is None:
+            self.stdout.write("没有第二见证（可用 install_audit_triggers 安装）")
+            return 0
+        changes = "、".join(f"{account} {count} 次" for account, count in found.accounts.most_common(10))
+        self.stdout.write(f"第二见证：{changes or '还没有见证到改动'}")
+        if found.missing is None:
+            self.stdout.write("当前账号看不到触发器，不知道是否齐全（给出 AUDIT_ADMIN_DATABASE_URL 后再核对）")
+        elif found.missing:
+            self.stdout.write(f"触发器缺失或被改动：{'、'.join(found.missing)}")
+        if found.rewritable:
+            self.stdout.write("注意：程序自己的账号可以改写见证，见 docs/audit.md")
+        for suspect in found.suspects[:SHOWN]:
+            number = f"见证 #{suspect.witness_id} " if suspect.witness_id else ""
+            self.stdout.write(f"{number}{suspect.what}：{suspect.reason}")
+        return len(found.suspects) + len(found.missing or ())
 
     def _read(self, path: Path | None) -> list[audit.Checkpoint]:
         if path is None:
