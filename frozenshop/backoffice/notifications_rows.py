@@ -56,22 +56,24 @@ class Told:
         return "resent" in self.notice.facts
 
 
-def attach(notices: Collection[Notice], order: Order | None = None) -> list[Told]:
-    """Return the rows, in four queries at most. `order`: the one that all are about, where that is known."""
+def attach(
+    notices: Collection[Notice], order: Order | None = None, waybills: Mapping[int, str] | None = None
+) -> list[Told]:
+    """Return the rows, in four queries at most. `order`, `waybills`: what they are about, where that is known."""
     sent: dict[int, list[Delivery]] = defaultdict(list)
     for delivery in Delivery.objects.filter(notice__in=[one.pk for one in notices]).order_by("id"):
         sent[delivery.notice_id].append(delivery)
     staff = staff_names(notices)
-    waybills = _waybills(notices)
+    waybills = _waybills(notices) if waybills is None else waybills
     wanted = {one.order_id for one in notices if one.order_id}
     orders = {order.pk: order} if order else Order.objects.only("order_no").in_bulk(wanted)
     return [_row(one, staff, waybills, orders.get(one.order_id or 0), sent[one.pk]) for one in notices]
 
 
-def of_order(order: Order) -> list[Told]:
-    """Return what the buyer and the consignee of an order were told, newest first."""
+def of_order(order: Order, waybills: Mapping[int, str] | None = None) -> list[Told]:
+    """Return what the buyer and the consignee of an order were told, newest first; `waybills` by id, if known."""
     told = Notice.objects.filter(order=order, audience__in=(Audience.BUYER, Audience.CONSIGNEE))
-    return attach(list(told.order_by("-created_at", "-id")[:SHOWN]), order)
+    return attach(list(told.order_by("-created_at", "-id")[:SHOWN]), order, waybills)
 
 
 def state_label(notice: Notice) -> SafeString:
