@@ -39,6 +39,7 @@ JOBS = [
     Job("purge_webhooks", "notifications.purge_webhooks", "清理 90 天前的 Webhook 消息", at=dt.time(4, 40)),
     Job("watch_batches", "backoffice.watch_batches", "结束没有进展的批量任务", every=5 * MINUTE),
     Job("expire_batches", "backoffice.expire_batches", "删除批量任务到期的文件和原始内容", every=10 * MINUTE),
+    Job("purge_sign_in", "backoffice.purge_sign_in", "清理过期的登录会话和失败计数", at=dt.time(4, 50)),
     Job("purge_wechat_events", "notifications.purge_wechat_events", "清理过期的微信推送", at=dt.time(4, 10)),
     Job("count_orders", "backoffice.count_orders", "统计首页的订单各步、今天到达和停滞", every=5 * MINUTE),
     Job("count_passages", "backoffice.count_passages", "统计首页的时效、货款冻结和未告知", every=30 * MINUTE),

@@ -9,6 +9,9 @@ class BackofficeConfig(AppConfig):
     verbose_name = "后台"
     default_auto_field = "django.db.models.BigAutoField"
 
+    def ready(self) -> None:
+        from frozenshop.backoffice.signin import checks  # noqa: F401 - registers the system checks
+
 
 class StaffAdminConfig(admin_apps.AdminConfig):
     """Django's admin, with our site in place of the default one."""

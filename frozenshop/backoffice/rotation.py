@@ -15,6 +15,8 @@ from frozenshop.api import sessions
 from frozenshop.api.models import BuyerSession
 from frozenshop.backoffice.finding import recent
 from frozenshop.backoffice.models import RecentSearch
+from frozenshop.backoffice.signin import totp
+from frozenshop.backoffice.signin.models import Authenticator
 from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
@@ -141,6 +143,10 @@ def _renew_session(session: BuyerSession) -> Mapping[str, str]:
     return _resealed(session, ("secret_sealed",), sessions.purpose_of(session.token_digest))
 
 
+def _renew_authenticator(authenticator: Authenticator) -> Mapping[str, str]:
+    return _resealed(authenticator, ("secret_sealed",), totp.purpose_of(authenticator.user_id))
+
+
 def _renew_endpoint(endpoint: WebhookEndpoint) -> Mapping[str, str]:
     return _resealed(endpoint, ("secrets_sealed",), endpoints.purpose(endpoint))
 
@@ -178,6 +184,7 @@ TABLES = [
     Rotated(Customer, _renew_customer, sealed=("phone_sealed",), indexes=("phone_index",)),
     Rotated(MerchantKey, _renew_merchant_key, sealed=("secret_sealed", "previous_secret_sealed"), read=("key_id",)),
     Rotated(BuyerSession, _renew_session, sealed=("secret_sealed",), read=("token_digest",)),
+    Rotated(Authenticator, _renew_authenticator, sealed=("secret_sealed",), read=("user_id",)),
     Rotated(WebhookEndpoint, _renew_endpoint, sealed=("secrets_sealed",)),
     Rotated(RecentSearch, _renew_search, sealed=("text_sealed",), read=("token",)),
     Rotated(WechatEvent, _renew_wechat_event, sealed=("body_sealed",), read=("key",)),

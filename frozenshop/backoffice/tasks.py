@@ -3,9 +3,10 @@
 from frozenshop.backoffice.batches import expiry, running
 from frozenshop.backoffice.dashboard import tasks as dashboard_tasks
 from frozenshop.backoffice.finding import tasks as finding_tasks
+from frozenshop.backoffice.signin import tasks as signin_tasks
 from frozenshop.kernel import outbox
 
-__all__ = ["dashboard_tasks", "expire_batches", "finding_tasks", "watch_batches"]
+__all__ = ["dashboard_tasks", "expire_batches", "finding_tasks", "signin_tasks", "watch_batches"]
 
 
 @outbox.consumer("backoffice.watch_batches", transactional=False)

@@ -19,6 +19,7 @@ from webauthn.helpers.structs import (
 )
 
 from frozenshop.backoffice.signin.models import Authenticator
+from frozenshop.backoffice.signin.totp import purpose_of
 from frozenshop.kernel import clock, crypto
 
 CHALLENGE = "passkey_challenge"
@@ -71,9 +72,7 @@ def register(request: HttpRequest, answer: str, name: str) -> Authenticator | No
         user=request.user,
         kind=Kind.PASSKEY,
         name=name or "安全密钥",
-        secret_sealed=crypto.seal(
-            bytes_to_base64url(made.credential_public_key), purpose=f"authenticator:{request.user.pk}"
-        ),
+        secret_sealed=crypto.seal(bytes_to_base64url(made.credential_public_key), purpose=purpose_of(request.user.pk)),
         credential_id=bytes_to_base64url(made.credential_id),
         credential_hash=digest,
         last_step=made.sign_count,
@@ -102,7 +101,7 @@ def use(request: HttpRequest, answer: str) -> bool:
         theirs = Authenticator.objects.filter(user=request.user.pk, kind=Kind.PASSKEY, credential_hash=digest).first()
         if theirs is None:
             return False
-        public_key = crypto.open_sealed(theirs.secret_sealed, purpose=f"authenticator:{theirs.user_id}")
+        public_key = crypto.open_sealed(theirs.secret_sealed, purpose=purpose_of(theirs.user_id))
         shown = webauthn.verify_authentication_response(
             credential=credential,
             expected_challenge=_challenge(request),
