@@ -27,7 +27,10 @@ PARCEL = {
 }
 
 
-def table(*rows, columns=COLUMNS.values()):
+HEADS = tuple(COLUMNS.values())
+
+
+def table(*rows, columns=HEADS):
     return [list(columns), *[[(ROW | row)[name] for name in COLUMNS] for row in rows]]
 
 
@@ -119,7 +122,7 @@ def test_nothing_of_a_file_lies_in_the_clear(importing):
 
 
 def test_the_match_is_remembered_for_the_same_header(importing):
-    heads = ["编号甲", *list(COLUMNS.values())[1:]]
+    heads = ["编号甲", *HEADS[1:]]
     importing.upload(table({"order_no": "A1"}, columns=heads))
     assert "order_no" not in importing.match()
     importing.check(order_no=0)
