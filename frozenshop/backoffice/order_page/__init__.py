@@ -14,7 +14,7 @@ from django.db.models import F, OuterRef, Subquery
 
 from frozenshop.backoffice import notifications_rows, order_actions, parcel_actions, wording
 from frozenshop.backoffice.models import OrderNote
-from frozenshop.backoffice.order_page.route import Route, route
+from frozenshop.backoffice.order_page.route import Route, route_of
 from frozenshop.kernel.clock import now, shanghai
 from frozenshop.kernel.models import AuditEntry
 from logistics import problems
@@ -282,7 +282,7 @@ def _parcel(link: ShipmentOrder, events: list[TrackingEvent], lines: list[str]) 
         wording.shipment_label(shipment),
         is_over(shipment),
         link.driver_until,  # type: ignore[attr-defined]
-        route(shipment, events),
+        route_of(shipment, events),
     )
 
 

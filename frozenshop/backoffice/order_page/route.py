@@ -71,7 +71,7 @@ class Route:
         return _path(self.stops[-2:]) if self.stops and self.stops[-1].ahead else ""
 
 
-def route(shipment: Shipment, events: Iterable[TrackingEvent]) -> Route | None:
+def route_of(shipment: Shipment, events: Iterable[TrackingEvent]) -> Route | None:
     """Return the way of a parcel by its scans, whatever their order; None while no place is known."""
     stops = _passed(sorted((event for event in events if event.location), key=lambda event: event.occurred_at))
     if not stops:
