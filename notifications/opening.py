@@ -6,13 +6,14 @@ A lost key must not hold up the messages of everybody else, nor those that can d
 import structlog
 
 from frozenshop.kernel.crypto import SealBroken
+from logistics.archive.models import ArchivedOrder
 from orders.consignee import Consignee
 from orders.models import Customer, Order
 
 logger = structlog.get_logger(__name__)
 
 
-def consignee_of(order: Order | None) -> Consignee | None:
+def consignee_of(order: Order | ArchivedOrder | None) -> Consignee | None:
     """Return who receives an order; None where that was erased, or can't be opened."""
     if order is None or not order.consignee_sealed:
         return None

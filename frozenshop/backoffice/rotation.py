@@ -20,13 +20,15 @@ from frozenshop.backoffice.signin.models import Authenticator
 from frozenshop.kernel import crypto, merchant_keys
 from frozenshop.kernel.models import MerchantKey
 from logistics import messages
+from logistics.archive.models import ArchivedOrder, note_purpose
 from logistics.models import ProviderMessage
 from notifications.models import SmsPush, WebhookEndpoint, WechatEvent
 from notifications.sms import pushes
 from notifications.webhooks import endpoints
 from notifications.wechat import events
+from orders import holds
 from orders.consignee import Consignee, indexes
-from orders.models import Customer, Order
+from orders.models import Customer, LegalHold, Order
 
 TRIES = 5
 
@@ -128,6 +130,27 @@ def _renew_order(order: Order) -> Mapping[str, str]:
     return {"consignee_sealed": consignee.seal(order.order_no), **asdict(indexes(consignee, order.placed_at))}
 
 
+def _renew_archived(row: ArchivedOrder) -> Mapping[str, str]:
+    """What was erased in its term keeps the index that it has: nothing is left to make another of."""
+    note = _resealed(row, ("note_sealed",), note_purpose(row.order_no))
+    if not row.consignee_sealed:
+        return note
+    consignee = Consignee.open(row.consignee_sealed, row.order_no)
+    sealed = {"consignee_sealed": consignee.seal(row.order_no)}
+    return {**sealed, **note, **asdict(indexes(consignee, row.placed_at))}
+
+
+def _renew_hold(hold: LegalHold) -> Mapping[str, str]:
+    if not hold.phone_sealed:
+        return {}
+    purpose = holds.purpose(hold.number)
+    phone = crypto.open_sealed(hold.phone_sealed, purpose=purpose)
+    return {
+        "phone_sealed": crypto.seal(phone, purpose=purpose),
+        "phone_index": crypto.blind_index(phone, purpose="phone"),
+    }
+
+
 def _renew_customer(customer: Customer) -> Mapping[str, str]:
     phone = customer.open_phone()
     if phone is None:
@@ -181,6 +204,14 @@ TABLES = [
         indexes=("phone_index", "name_index", "tail_index"),
         read=("order_no", "placed_at"),
     ),
+    Rotated(
+        ArchivedOrder,
+        _renew_archived,
+        sealed=("consignee_sealed", "note_sealed"),
+        indexes=("phone_index", "name_index", "tail_index"),
+        read=("order_no", "placed_at"),
+    ),
+    Rotated(LegalHold, _renew_hold, sealed=("phone_sealed",), indexes=("phone_index",), read=("number",)),
     Rotated(Customer, _renew_customer, sealed=("phone_sealed",), indexes=("phone_index",)),
     Rotated(MerchantKey, _renew_merchant_key, sealed=("secret_sealed", "previous_secret_sealed"), read=("key_id",)),
     Rotated(BuyerSession, _renew_session, sealed=("secret_sealed",), read=("token_digest",)),

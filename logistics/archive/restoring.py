@@ -64,15 +64,20 @@ def _restore(bundle: int, by: Actor, reason: str) -> list[str]:
     return [row.order_no for row in rows]
 
 
-def opened(row: ArchivedOrder) -> bodies.Body:
-    """Return an archived order's rows. Raises Unavailable, or NotPossible where the body is damaged."""
+def reached(do: Callable[[], R]) -> R:
+    """Do something with bodies. Raises Unavailable where they can't be reached, NotPossible where one is damaged."""
     try:
-        body = bodies.unpack(places.read(row), row.checksum)
+        return do()
     except places.PlaceDown as error:
         raise Unavailable("归档库暂时无法读取，请稍后再试") from error
     except bodies.BodyBroken as error:
-        logger.error("archive.body_broken", order_id=row.pk)
-        raise NotPossible("归档内容的校验和不符，没有恢复；请从备份找回") from error
+        logger.error("archive.body_broken")
+        raise NotPossible("归档内容的校验和不符，请从备份找回") from error
+
+
+def opened(row: ArchivedOrder) -> bodies.Body:
+    """Return an archived order's rows. Raises as `reached`."""
+    body = reached(lambda: bodies.unpack(places.read(row), row.checksum))
     order = body.order
     for name in ("consignee_sealed", "phone_index", "name_index", "tail_index"):
         setattr(order, name, getattr(row, name))

@@ -31,6 +31,10 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
 """Columns of a body in which carriers and staff wrote what they liked."""
 
 
+NAMING = {**TEXTS, "logistics_trackingevent": ("text", "location")}
+"""Where a person may be named: carriers write all sorts of things into a place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A class of data: the setting that says after how many days since placing it goes, and the mark that it has."""
@@ -104,17 +108,23 @@ def _personal(rows: Sequence[ArchivedOrder]) -> int:
 
 
 def _texts(rows: Sequence[ArchivedOrder]) -> int:
-    return rewrite(rows, lambda value: "", stamp=True)
+    return rewrite(rows, lambda value: "", TEXTS, stamp=True)
 
 
-def rewrite(rows: Sequence[ArchivedOrder], clean: Callable[[str], str], *, stamp: bool = False) -> int:
+def rewrite(
+    rows: Sequence[ArchivedOrder],
+    clean: Callable[[str], str],
+    where: Mapping[str, tuple[str, ...]],
+    *,
+    stamp: bool = False,
+) -> int:
     """Change the texts within bodies, and their checksums with them; return how many bodies changed or were looked at.
 
     Raises PlaceDown, BodyBroken: nothing of these rows is changed.
     """
     with transaction.atomic():
         free = _free(rows) if stamp else list(_locked(rows))
-        changed = [row for row in free if _clean(row, clean)]
+        changed = [row for row in free if _clean(row, clean, where)]
         away = [row for row in changed if row.place != ArchivedOrder.Place.DATABASE]
         stale = _move_away(away)
         for row in changed:
@@ -129,19 +139,19 @@ def _locked(rows: Sequence[ArchivedOrder]) -> QuerySet[ArchivedOrder]:
     return ArchivedOrder.objects.select_for_update().filter(pk__in=[row.pk for row in rows]).order_by("pk")
 
 
-def _clean(row: ArchivedOrder, clean: Callable[[str], str]) -> bool:
+def _clean(row: ArchivedOrder, clean: Callable[[str], str], where: Mapping[str, tuple[str, ...]]) -> bool:
     """Rewrite a row's body in hand; say whether it changed."""
     content = bodies.inflate(places.read(row))
-    if not change_texts(content, clean):
+    if not change_texts(content, clean, where):
         return False
     row.body = bodies.repack(content)
     row.checksum = bodies.checksum(row.body)
     return True
 
 
-def change_texts(content: Mapping[str, Any], clean: Callable[[str], str]) -> bool:
+def change_texts(content: Mapping[str, Any], clean: Callable[[str], str], where: Mapping[str, tuple[str, ...]]) -> bool:
     changed = False
-    for table, names in TEXTS.items():
+    for table, names in where.items():
         columns = content["columns"].get(table, [])
         wanted = [columns.index(name) for name in names if name in columns]
         for values in content["rows"].get(table, ()):

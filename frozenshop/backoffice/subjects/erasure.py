@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from frozenshop.api import sessions
-from frozenshop.backoffice.models import OrderNote
-from frozenshop.backoffice.subjects.person import Person, orders_of, receives
+from frozenshop.backoffice.subjects import archived
+from frozenshop.backoffice.subjects.person import Person, archived_of, orders_of, receives
+from frozenshop.backoffice.subjects.texts import BATCH, cleaned, staying
 from frozenshop.backoffice.subjects.words import Words
 from frozenshop.kernel import audit, clock, crypto, logstore
 from frozenshop.kernel.actor import Actor
@@ -35,12 +36,11 @@ from notifications.models import (
 )
 from notifications.sms import pushes
 from notifications.wechat import events
-from orders import versions
-from orders.models import Alert, AlertNote, Customer, Order, OrderAccess, OrderEvent, OrderStatus
+from orders import holds, versions
+from orders.models import Alert, AlertNote, Customer, LegalHold, Order, OrderAccess, OrderEvent, OrderStatus
 
 OPEN = (OrderStatus.PLACED, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT)
 UNTOLD = (ShippingReport.State.WAITING, ShippingReport.State.UPLOADING, ShippingReport.State.UNKNOWN)
-BATCH = 200
 NAMED = 5
 
 
@@ -49,12 +49,23 @@ def refuse_if_needed(person: Person) -> None:
     under_way = _numbers(orders_of(person).filter(status__in=OPEN))
     if under_way:
         raise NotPossible(f"还有没有完成的订单：{under_way}。完成、取消或退款之后再清除")
+    if numbers := held_numbers(person):
+        raise NotPossible(f"有法律保留，不能清除：{numbers}")
     held = orders_of(person).filter(shipping_report__settled_at=None, shipping_report__state__in=UNTOLD)
     if numbers := _numbers(held):
         raise NotPossible(f"微信还没有收到这些订单的发货信息：{numbers}。货款结算之后再清除")
 
 
-def _numbers(orders: QuerySet[Order]) -> str:
+def held_numbers(person: Person) -> str:
+    """Return which of their orders a legal hold covers, or that it covers the person; empty where none does."""
+    standing = holds.standing()
+    if not standing.phone_indexes.isdisjoint(person.indexes):
+        return "此人"
+    covered = [rows.filter(order_no__in=standing.order_nos) for rows in (orders_of(person), archived_of(person))]
+    return "、".join(filter(None, map(_numbers, covered)))
+
+
+def _numbers(orders: QuerySet[Any]) -> str:
     found = list(orders.values_list("order_no", flat=True)[: NAMED + 1])
     return "、".join(found[:NAMED]) + (" 等" if len(found) > NAMED else "")
 
@@ -68,13 +79,17 @@ def erase(person: Person, *, actor: Actor, reason: str) -> Counter[str]:
     audit.record(actor, "person.erasing", person.subject, reason=reason)
     counts: Counter[str] = Counter()
     theirs = [order for order in orders_of(person) if receives(person, order)]
-    waybills = _waybills(theirs)
-    words = Words(person.phones, person.openids, theirs)
+    away = [row for row in archived_of(person) if receives(person, row)]
+    waybills = [*_waybills(theirs), *archived.waybills(away)]
+    words = Words(person.phones, person.openids, [*theirs, *away])
     _samples(words, counts)
     _sealed_bodies(waybills, words, counts)
-    counts["logs"] += logstore.forget([*waybills, *(order.order_no for order in theirs)], person.recipients)
+    numbers = [order.order_no for order in (*theirs, *away)]
+    counts["logs"] += logstore.forget([*waybills, *numbers], person.recipients)
     for order in orders_of(person):
         _order(order.pk, person, actor, counts)
+    for row in archived_of(person):
+        archived.erase(row.pk, person, actor, counts)
     _told(person, words, counts)
     _gone(person, counts)
     _the_person(person, actor, reason, counts)
@@ -87,6 +102,8 @@ def preview(person: Person) -> Counter[str]:
     counts: Counter[str] = Counter(customers=len(person.customers))
     for order in orders_of(person):
         counts["orders" if receives(person, order) else "bought_for_others"] += 1
+    for row in archived_of(person):
+        counts["archived" if receives(person, row) else "bought_for_others"] += 1
     counts["notices"] = Notice.objects.filter(recipient__in=person.recipients).count()
     return counts
 
@@ -116,28 +133,14 @@ def _texts(order: Order, words: Words, counts: Counter[str]) -> None:
     shipments = list(order.shipments.values_list("pk", flat=True))
     places: list[tuple[QuerySet[Any], tuple[str, ...]]] = [
         (OrderEvent.objects.filter(order=order), ("reason",)),
-        (OrderNote.objects.filter(order_no=order.order_no), ("text",)),
         (Alert.objects.filter(order=order), ("detail", "resolution")),
         (AlertNote.objects.filter(alert__order=order), ("text",)),
         (Shipment.objects.filter(pk__in=shipments), ("void_reason",)),
         (Subscription.objects.filter(shipment__in=shipments), ("detail",)),
         (TrackingEvent.objects.filter(shipment__in=shipments), ("text", "location")),
-        (Delivery.objects.filter(notice__order=order), ("said",)),
-        (ShippingReport.objects.filter(order=order), ("said", "special_said", "content", "wanted")),
     ]
-    for rows, columns in places:
-        counts["texts"] += _cleaned(rows, columns, words)
-
-
-def _cleaned(rows: QuerySet[Any], columns: tuple[str, ...], words: Words) -> int:
-    """Change those rows alone that name the person; return how many."""
-    changed = 0
-    for row in rows.only("pk", *columns).iterator(chunk_size=BATCH):
-        before = {name: getattr(row, name) for name in columns}
-        after = {name: words(old) if isinstance(old, str) else words.out_of(old) for name, old in before.items()}
-        if after != before:
-            changed += rows.model._default_manager.filter(pk=row.pk).update(**after)
-    return changed
+    for rows, columns in [*places, *staying(order.pk, order.order_no)]:
+        counts["texts"] += cleaned(rows, columns, words)
 
 
 # --- what names them elsewhere --------------------------------------------------------------------
@@ -147,7 +150,7 @@ def _samples(words: Words, counts: Counter[str]) -> None:
     for model in (UnreadText, UnknownCode):
         for literal in words.literal:
             found = model._default_manager.filter(sample__contains=literal)
-            counts["samples"] += _cleaned(found, ("sample",), words)
+            counts["samples"] += cleaned(found, ("sample",), words)
 
 
 def _sealed_bodies(waybills: list[str], words: Words, counts: Counter[str]) -> None:
@@ -189,7 +192,7 @@ def _told(person: Person, words: Words, counts: Counter[str]) -> None:
     waiting.update(state=Notice.State.NOT_TOLD, why=Notice.Why.EXPIRED, channel="", settled_at=clock.now())
     for name in person.recipients:
         while ids := list(Notice.objects.filter(recipient=name).values_list("pk", flat=True)[:BATCH]):
-            _cleaned(Delivery.objects.filter(notice__in=ids), ("said",), words)
+            cleaned(Delivery.objects.filter(notice__in=ids), ("said",), words)
             for pk in ids:
                 counts["notices"] += Notice.objects.filter(pk=pk).update(recipient=f"erased:{pk}")
 
@@ -216,6 +219,8 @@ def _the_person(person: Person, actor: Actor, reason: str, counts: Counter[str])
     with transaction.atomic():
         counts["followers"] += Unionid.objects.filter(customer__in=about).delete()[0]
         counts["accesses"] += OrderAccess.objects.filter(customer__in=about).delete()[0]
+        # Released, or we would not be here: the record stays, without whom it was about.
+        LegalHold.objects.filter(phone_index__in=person.indexes).update(phone_sealed="", phone_index="")
         counts["customers"] += Customer.objects.filter(pk__in=about).update(
             openid=None, phone_sealed="", phone_index=None, phone_verified_at=None
         )

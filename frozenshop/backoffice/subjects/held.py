@@ -8,9 +8,11 @@ from django.db.models import QuerySet
 
 from frozenshop.api.models import BuyerSession
 from frozenshop.backoffice.models import OrderNote
-from frozenshop.backoffice.subjects.person import Person, orders_of, receives
+from frozenshop.backoffice.subjects import archived
+from frozenshop.backoffice.subjects.person import Person, archived_of, orders_of, receives
 from frozenshop.kernel import clock, logstore
 from frozenshop.kernel.logstore import Entry, Query, StoreDown
+from logistics.archive.models import ArchivedOrder
 from logistics.models import TrackingEvent
 from notifications import opening
 from notifications.models import Consent, Notice, OptOut, SmsCode
@@ -27,6 +29,7 @@ def held(person: Person) -> dict[str, Any]:
         "wechat": person.openids,
         "buyers": [_buyer(customer) for customer in person.customers],
         "orders": [_order(person, order) for order in orders_of(person).prefetch_related("lines")],
+        "archived_orders": [_archived(person, row) for row in archived_of(person)],
         "messages": _rows(
             Notice.objects.filter(recipient__in=person.recipients).order_by("pk"),
             "milestone", "subject", "channel", "state", "occurred_at", "settled_at",
@@ -74,6 +77,11 @@ def _order(person: Person, order: Order) -> dict[str, Any]:
         "alerts": _rows(Alert.objects.filter(order=order), "kind", "detail", "opened_at", "resolution"),
         "notes": _rows(OrderNote.objects.filter(order_no=order.order_no), "text", "written_at"),
     }
+
+
+def _archived(person: Person, row: ArchivedOrder) -> dict[str, Any]:
+    notes = OrderNote.objects.filter(order_no=row.order_no)
+    return {**archived.held(person, row, _ORDER), "notes": _rows(notes, "text", "written_at")}
 
 
 def _rows(rows: QuerySet[Any], *names: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 
 from frozenshop.kernel import crypto
 from frozenshop.kernel.errors import Invalid
+from logistics.archive.models import ArchivedOrder
 from notifications import opening
 from notifications.models import OfficialFollower, Unionid
 from orders import phones
@@ -66,7 +67,13 @@ def orders_of(person: Person) -> QuerySet[Order]:
     return Order.objects.filter(bought | Q(phone_index__in=person.indexes)).order_by("pk")
 
 
-def receives(person: Person, order: Order) -> bool:
+def archived_of(person: Person) -> QuerySet[ArchivedOrder]:
+    """Return those of them that lie in the archive."""
+    bought = Q(customer_id__in=[one.pk for one in person.customers])
+    return ArchivedOrder.objects.filter(bought | Q(phone_index__in=person.indexes)).order_by("pk")
+
+
+def receives(person: Person, order: Order | ArchivedOrder) -> bool:
     """Say whether the consignee is this person: by the phone; for a buyer who never proved one, nothing says otherwise.
 
     Who receives a present is somebody else, whose name and address stay.

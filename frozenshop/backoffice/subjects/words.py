@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from logistics.archive.models import ArchivedOrder
 from notifications import opening
 from orders import phones
 from orders.consignee import mask_phone
@@ -18,7 +19,9 @@ _SHORTEST_ADDRESS, _SHORTEST_NAME = 4, 2
 class Words:
     """Takes the words of one person out of a text; what is there of others stays as it is."""
 
-    def __init__(self, numbers: Iterable[str], openids: Iterable[str], orders: Iterable[Order] = ()) -> None:
+    def __init__(
+        self, numbers: Iterable[str], openids: Iterable[str], orders: Iterable[Order | ArchivedOrder] = ()
+    ) -> None:
         found, literal = set(numbers), set(openids)
         for order in orders:
             if consignee := opening.consignee_of(order):

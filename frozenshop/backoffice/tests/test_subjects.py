@@ -307,10 +307,10 @@ ERASED = {
     "Customer", "Order", "OrderAccess", "OrderEvent", "OrderNote", "Alert", "AlertNote", "BuyerSession", "Shipment",
     "Subscription", "TrackingEvent", "ProviderMessage", "UnknownCode", "UnreadText", "Notice", "Addressee", "Delivery",
     "OptOut", "ShippingReport", "SmsCode", "SmsPush", "Consent", "ConsentEntry", "OfficialFollower", "Unionid",
-    "WechatEvent", "LogEntry", "OutboxMessage",
+    "WechatEvent", "LogEntry", "OutboxMessage", "ArchivedOrder", "ArchivedWaybill", "LegalHold",
 }  # fmt: skip
 HARMLESS = {
-    "of the program itself": "JobRun CalendarDay ShopCalendar Nonce Lease Heartbeat AuditSeal",
+    "of the program itself": "ArchiveMonth Restoration JobRun CalendarDay ShopCalendar Nonce Lease Heartbeat AuditSeal",
     "of the shop": "MerchantKey ProductCategory Product OrderLine ShipmentOrder ShipmentLine StaffContact "
     "WebhookEndpoint",
     "of carriers, channels and their use": "Carrier ProviderCall ProviderState ProviderRefusal ProviderUsage "
