@@ -94,7 +94,8 @@ def work(batch_id: int) -> None:
 
 def ended(started: float, **more: object) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": round(time.monotonic() - started, 1), "peak_mb": round(peak, 1), **more}), flush=True)
+    spent = {"seconds": round(time.monotonic() - started, 1), "cpu_s": round(time.process_time(), 1)}
+    print(json.dumps({**spent, "peak_mb": round(peak, 1), **more}), flush=True)
 
 
 def check(path: str) -> None:

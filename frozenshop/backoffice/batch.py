@@ -1,59 +1,69 @@
-"""Many orders at once: look them up by their numbers, and act on those that were ticked."""
+"""Many orders at once: looked up by their numbers, seen as a matrix and in groups, acted on by a job."""
 
 from typing import Any
-from uuid import uuid4
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from frozenshop.backoffice import wording
-from frozenshop.backoffice.batch_actions import BATCH_ACTIONS, Outcome
-from frozenshop.backoffice.batch_input import MAX_NUMBERS, read_file, read_numbers, read_ship_rows
+from frozenshop.backoffice import batch_actions, batch_groups, wording
+from frozenshop.backoffice.batch_actions import ACTIONS, Action
+from frozenshop.backoffice.batch_input import MAX_NUMBERS, read_file, read_numbers
+from frozenshop.backoffice.batch_shipping import WHAT, preview_rows, start_rows
+from frozenshop.backoffice.batches import moves
+from frozenshop.backoffice.batches.models import BatchRow
 from frozenshop.backoffice.export import csv_response
-from frozenshop.backoffice.order_actions import CHANGE, FACTS
-from frozenshop.backoffice.order_rows import Row, attach
-from frozenshop.backoffice.parcel_actions import STEPS
+from frozenshop.backoffice.order_actions import CHANGE, checked
+from frozenshop.backoffice.order_rows import Row
 from frozenshop.kernel import replica
-from frozenshop.kernel.changelist import reader
-from frozenshop.kernel.errors import Problem
-from logistics.models import ShipmentOrder
-from orders.models import Order
+from frozenshop.kernel.changelist import reader, record_act
+from frozenshop.kernel.errors import Invalid, NotPossible, Problem
 
 EXPORT = "orders.export_order"
+SHOWN = 200
+WHOLE, TICKED = "group", "ticked"
 
 
 def batch_view(request: HttpRequest) -> HttpResponse:
-    """Show the form, the table of what was found, and how each row of an action went."""
+    """Show the form, the matrix, a group's rows, the preview of an action; start its job."""
     if not request.user.has_perm("orders.view_order"):
         raise PermissionDenied
-    numbers = _numbers(request)
-    rows, missing = _found(request, numbers)
-    outcomes: list[Outcome] = []
     name = request.POST.get("action", "")
-    if request.method == "POST" and name:
-        ticked = set(request.POST.getlist("order"))
-        chosen = [row for row in rows if str(row.order.pk) in ticked]
+    numbers = _numbers(request)
+    context: dict[str, Any] = {}
+    rows, missing = _found(request, numbers)
+    group = request.POST.get("group", batch_groups.ALL)
+    chosen = _chosen(request, rows, group)
+    try:
         if name == "export":
-            if not request.user.has_perm(EXPORT):
-                raise PermissionDenied
-            return csv_response(request, chosen)
-        outcomes = _act(request, name, [row.order for row in chosen])
-        rows, missing = look_up(numbers)
-    context = {
+            return _export(request, chosen)
+        if name in WHAT:
+            answer = _rows_pasted(request, name, context)
+        else:
+            answer = _act(request, name, chosen, context) if name else None
+        if answer is not None:
+            return answer
+    except Problem as problem:
+        messages.error(request, wording.problem_text(problem))
+    shown = batch_groups.chosen(rows, group)
+    context |= {
         **admin.site.each_context(request),
         "title": "批量查询与处理",
         "numbers": "\n".join(numbers),
-        "rows": rows,
+        "max_numbers": MAX_NUMBERS,
+        "found": len(rows),
+        "rows": shown[:SHOWN],
+        "group": group,
+        "in_group": len(shown),
+        "groups": batch_groups.groups(rows) if rows else [],
+        "matrix": batch_groups.matrix(rows) if rows else None,
         "missing": missing,
-        "outcomes": outcomes,
-        "done": sum(outcome.ok for outcome in outcomes),
-        "refused": sum(not outcome.ok for outcome in outcomes),
-        "ship_rows": _left_over(request, outcomes) if name == "ship" else "",
-        "report_steps": STEPS,
-        "page_mark": uuid4().hex,
-        "facts": [(fact.value, label) for fact, label in FACTS.items()],
+        "acts": _offered(request),
+        "ship_rows": request.POST.get("ship_rows", ""),
         "may_change": request.user.has_perm(CHANGE),
         "may_export": request.user.has_perm(EXPORT),
         "asked": request.method == "POST",
@@ -64,37 +74,8 @@ def batch_view(request: HttpRequest) -> HttpResponse:
 def _found(request: HttpRequest, numbers: list[str]) -> tuple[list[Row], list[str]]:
     """Look up what is shown or exported, which may be a little old, or what is acted on, which may not."""
     if request.POST.get("action", "export") != "export":
-        return look_up(numbers)
-    return replica.read(lambda: look_up(numbers), reader(request))
-
-
-def _left_over(request: HttpRequest, outcomes: list[Outcome]) -> str:
-    """Return the pasted rows that still wait to be shipped, for a second try."""
-    lines = [line for line in request.POST.get("ship_rows", "").splitlines() if line.strip()]
-    if not outcomes:
-        return "\n".join(lines)
-    return "\n".join(line for line, outcome in zip(lines, outcomes, strict=False) if not outcome.ok)
-
-
-def look_up(numbers: list[str]) -> tuple[list[Row], list[str]]:
-    """Return the orders that bear these numbers or travel under them, in the order given, and the numbers of none.
-
-    The number of queries doesn't depend on how many there are.
-    """
-    if not numbers:
-        return [], []
-    by_number = {order.order_no: [order] for order in Order.objects.filter(order_no__in=numbers)}
-    links = ShipmentOrder.objects.filter(shipment__waybill_no__in=numbers).select_related("order", "shipment")
-    for link in links.order_by("id"):
-        by_number.setdefault(link.shipment.waybill_no, []).append(link.order)
-    rows: dict[int, Row] = {}
-    for number in numbers:
-        for order in by_number.get(number, ()):
-            row = rows.setdefault(order.pk, Row(order))
-            if number not in row.found_by:
-                row.found_by.append(number)
-    attach(row.order for row in rows.values())
-    return list(rows.values()), [number for number in numbers if number not in by_number]
+        return batch_groups.look_up(numbers)
+    return replica.read(lambda: batch_groups.look_up(numbers), reader(request))
 
 
 def _numbers(request: HttpRequest) -> list[str]:
@@ -107,25 +88,98 @@ def _numbers(request: HttpRequest) -> list[str]:
     except Problem as problem:
         messages.error(request, wording.problem_text(problem))
     numbers = read_numbers(text)
-    if not numbers:
-        numbers = [
-            row.order_no for row in read_ship_rows(request.POST.get("ship_rows", "")) if not isinstance(row, str)
-        ]
     if len(numbers) > MAX_NUMBERS:
-        messages.warning(request, f"一次最多 {MAX_NUMBERS} 个，共 {len(numbers)} 个，只取了前 {MAX_NUMBERS} 个。")
-    return list(dict.fromkeys(numbers))[:MAX_NUMBERS]
+        messages.warning(request, f"一次最多 {MAX_NUMBERS:,} 个，共 {len(numbers):,} 个，只取了前 {MAX_NUMBERS:,} 个。")
+    return numbers[:MAX_NUMBERS]
 
 
-def _act(request: HttpRequest, name: str, chosen: list[Order]) -> list[Outcome]:
-    action: Any = BATCH_ACTIONS.get(name)
+def _chosen(request: HttpRequest, rows: list[Row], group: str) -> list[Row]:
+    """Return what an action is for: the whole group, or what was ticked of it."""
+    found = batch_groups.chosen(rows, group)
+    if request.POST.get("scope", WHOLE) == WHOLE:
+        return found
+    ticked = set(request.POST.getlist("order"))
+    return [row for row in found if str(row.order.pk) in ticked]
+
+
+def _export(request: HttpRequest, chosen: list[Row]) -> HttpResponse:
+    if not request.user.has_perm(EXPORT):
+        raise PermissionDenied
+    return csv_response(request, chosen)
+
+
+def _offered(request: HttpRequest) -> list[tuple[str, Action, Any]]:
+    """Return the actions that a person may do, each with its form as it was filled in."""
+    chosen = request.POST.get("action", "")
+    return [
+        (name, action, action.form(request.POST if name == chosen else None, prefix=name))
+        for name, action in ACTIONS.items()
+        if request.user.has_perm(action.permission)
+    ]
+
+
+def _act(request: HttpRequest, name: str, chosen: list[Row], context: dict[str, Any]) -> HttpResponse | None:
+    """Put the preview into the context, or start the job that was agreed to."""
+    action = ACTIONS.get(name)
     if action is None:
-        messages.error(request, "没有这个操作")
-        return []
+        raise NotPossible("没有这个操作")
+    if not request.user.has_perm(action.permission):
+        raise PermissionDenied
+    if not chosen:
+        raise Invalid("请先选择一组订单，或勾选订单")
+    form = action.form(request.POST, prefix=name)
+    checked(form)
+    data = form.parameters()
+    told = batch_actions.preview(action, chosen, data)
+    can = sum(ok for _, ok, _ in told)
+    if request.POST.get("step") == "run":
+        return _start(request, name, action, [(row, data) for row, ok, _ in told if ok])
+    kept = [(key, value) for key, value in request.POST.items() if key.startswith(f"{name}-")]
+    context |= {
+        "preview": [(row.order.order_no, ok, sentence) for row, ok, sentence in told[:SHOWN]],
+        "preview_of": name,
+        "preview_label": action.label,
+        "preview_can": can,
+        "preview_not": len(told) - can,
+        "preview_fields": kept,
+        "scope": request.POST.get("scope", WHOLE),
+        "ticked": [row.order.pk for row in chosen] if request.POST.get("scope") == TICKED else [],
+    }
+    return None
+
+
+def _start(request: HttpRequest, name: str, action: Action, rows: list[tuple[Row, Any]]) -> HttpResponse:
+    if not rows:
+        raise NotPossible("没有可以处理的订单")
+    with transaction.atomic():
+        owner = User.objects.get(pk=request.user.pk)
+        title = f"{action.label}：{len(rows):,} 个订单"
+        batch = moves.begin(batch_actions.KIND, title=title, owner=owner, parameters={"action": name})
+        made = []
+        for number, (row, data) in enumerate(rows, start=1):
+            one = BatchRow(batch=batch, number=number, about=row.order.order_no)
+            one.seal_given(data)
+            made.append(one)
+        moves.add_rows(batch, made)
+        moves.start(batch)
+        record_act(request, "batch.started", f"batch:{batch.pk}", details={"action": name, "count": len(made)})
+    return redirect("admin:backoffice_batch_change", batch.pk)
+
+
+def _rows_pasted(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse | None:
+    """Ship or correct by pasted rows, as an import of them: which group is chosen doesn't matter."""
     if not request.user.has_perm(CHANGE):
         raise PermissionDenied
-    try:
-        outcomes: list[Outcome] = action(request, chosen)
-    except Problem as problem:
-        messages.error(request, wording.problem_text(problem))
-        return []
-    return outcomes
+    rows = preview_rows(name, request.POST.get("ship_rows", ""))
+    if request.POST.get("step") == "run":
+        batch = start_rows(request, name, rows)
+        return redirect("admin:backoffice_batch_change", batch.pk)
+    can = sum(row.ok for row in rows)
+    context |= {
+        "preview": [(row.about, row.ok, row.sentence) for row in rows[:SHOWN]],
+        "preview_of": name,
+        "preview_label": {"ship": "发货", "correct": "更正运单"}[name],
+        "preview_can": can,
+        "preview_not": len(rows) - can,
+    }
+    return None

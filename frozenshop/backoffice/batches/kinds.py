@@ -68,7 +68,15 @@ class Kind:
         return {}
 
 
-KINDS: Mapping[str, str] = MappingProxyType({})
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "export_orders": "frozenshop.backoffice.exporting.kinds.ORDERS",
+        "export_alerts": "frozenshop.backoffice.exporting.kinds.ALERTS",
+        "act": "frozenshop.backoffice.batch_actions.ACTING",
+        "import": "frozenshop.backoffice.importing.kinds.IMPORTING",
+        "import_check": "frozenshop.backoffice.importing.kinds.CHECKING",
+    }
+)
 """Kind by name, as dotted path of an instance."""
 
 

@@ -86,7 +86,7 @@ def _of_group(group: Group, seen: Seen) -> Row:
         findings = [_phone_for_sf(finding, group.parcels) for finding in findings]
     findings += [Finding(row, "order_no", "duplicate_row", f"与第 {first} 行完全相同") for row, first in group.repeats]
     for parcel in group.parcels:
-        findings += _waybill(parcel.row, parcel.waybill_no, group.order_no, seen)
+        findings += waybill_findings(parcel.row, parcel.waybill_no, group.order_no, seen)
     order = group.order
     given = None if order is None else {"order": to_json(order), "parcels": [_parcel(one) for one in group.parcels]}
     number = group.rows[0]
@@ -120,7 +120,7 @@ def _of_cells(number: int, cells: list[Cell], match: Mapping[str, int], what: Wh
     if values.get("shipped_at") and reading.instant(values["shipped_at"]) is None:
         findings.append(Finding(number, "shipped_at", "cell", "时间不存在，或年份不在 2000 至 2100 之间"))
     if waybill_no := values.get("waybill_no", ""):
-        findings += _waybill(number, waybill_no, order_no, seen)
+        findings += waybill_findings(number, waybill_no, order_no, seen)
     if order_no and what.name == "corrections":
         key = f"{order_no} {values.get('old_waybill_no', '')}"
         if first := seen.orders.get(key):
@@ -130,7 +130,8 @@ def _of_cells(number: int, cells: list[Cell], match: Mapping[str, int], what: Wh
     return Row(number, order_no, None if broken else values, findings)
 
 
-def _waybill(row: int, waybill_no: str, order_no: str, seen: Seen) -> list[Finding]:
+def waybill_findings(row: int, waybill_no: str, order_no: str, seen: Seen) -> list[Finding]:
+    """Return what is wrong with a number by itself, and beside those that were seen before, which it joins."""
     try:
         check_waybill_no(waybill_no)
     except Invalid as problem:

@@ -6,11 +6,18 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from frozenshop.backoffice import batch
+from frozenshop.backoffice.batches.models import Batch
+from frozenshop.backoffice.batches.moves import run_again, undo
+from frozenshop.backoffice.batches.tests.doing import work
 from frozenshop.backoffice.export import safe_cell
-from frozenshop.backoffice.tests.pages import BATCH, messages, text
+from frozenshop.backoffice.tests.pages import BATCH, messages
 from frozenshop.kernel.models import AuditEntry, OutboxMessage
-from logistics.tests.factories import make_carrier, make_shipment
-from orders.models import OrderStatus
+from logistics.problems import Trouble, open_about
+from logistics.shipping import join
+from logistics.tests.factories import STAFF, make_carrier, make_shipment, report
+from orders import alerting
+from orders.models import Alert, AlertKind, OrderStatus
 from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
@@ -18,10 +25,6 @@ pytestmark = pytest.mark.django_db
 
 def found(response) -> list[str]:
     return [row.order.order_no for row in response.context["rows"]]
-
-
-def outcomes(response) -> dict[str, tuple[bool, str]]:
-    return {one.about: (one.ok, one.message) for one in response.context["outcomes"]}
 
 
 @pytest.mark.parametrize(
@@ -52,10 +55,11 @@ def test_waybills_find_their_orders_and_the_rest_is_listed(viewer):
     assert shown.context["missing"] == ["NOPE", "没有", "😀"]
 
 
-def test_more_than_a_thousand_are_cut_and_said(viewer):
-    shown = viewer.post(BATCH, {"numbers": " ".join(f"N{n}" for n in range(1500))})
-    assert len(shown.context["missing"]) == 1000
-    assert "1500" in messages(shown)
+def test_more_than_the_limit_are_cut_and_said(viewer, monkeypatch):
+    monkeypatch.setattr(batch, "MAX_NUMBERS", 10)
+    shown = viewer.post(BATCH, {"numbers": " ".join(f"N{n}" for n in range(15))})
+    assert len(shown.context["missing"]) == 10
+    assert "15" in messages(shown)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -66,7 +70,9 @@ def test_a_file_with_a_header_gives_its_number_column(viewer, encoding):
     assert (found(shown), shown.context["missing"]) == (["A-1"], ["B-2"])
 
 
-@pytest.mark.parametrize("body", [b"\xff\xfe\x00\x01\x81", b"\x00" * 100, b'"unclosed\nA,B', b"x" * 1_000_001])
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe\x00\x01\x81", b"\x00" * 100, b'"unclosed\nA,B', b"x" * 2_000_001, b"PK\x03\x04junk"]
+)
 def test_a_file_that_is_no_list_is_no_crash(viewer, body):
     assert viewer.post(BATCH, {"file": SimpleUploadedFile("x.bin", body)}).status_code == 200
 
@@ -84,49 +90,152 @@ def test_queries_do_not_grow_with_the_numbers(viewer):
     assert count(2) == count(12) <= 12
 
 
-def test_sync_queues_a_question_for_each_live_parcel(service):
-    order, without = make_order("paid", order_no="A-1"), make_order(order_no="B-2")
-    make_shipment(order)
-    OutboxMessage.objects.all().delete()
-    data = {"numbers": "A-1 B-2", "order": [order.pk, without.pk], "action": "sync"}
-    done = outcomes(service.post(BATCH, data))
-    assert [ok for ok, _ in done.values()] == [True, False]
-    assert OutboxMessage.objects.filter(topic="logistics.sync_shipment").count() == 1
+def asked(client, action, *orders, run=False, **data):
+    """Ask for an action on orders by their numbers: its preview, or (`run`) its job, which is worked off."""
+    numbers = " ".join(order.order_no for order in orders)
+    step = {"step": "run"} if run else {}
+    answer = client.post(BATCH, {"numbers": numbers, "action": action, **step, **data}, follow=run)
+    work()
+    return answer
 
 
-def test_shipping_rows_go_on_past_a_bad_one(service):
-    make_carrier("SF")
-    make_order("paid", order_no="A-1")
-    make_order("paid", order_no="B-2")
-    rows = "A-1 顺丰速运 SF1111111111\nNOPE SF SF2222222222\nB-2 没有 SF3333333333\n只有两项 x\nB-2\tSF\tSF4444444444"
-    done = service.post(BATCH, {"ship_rows": rows, "action": "ship"})
-    assert [one.ok for one in done.context["outcomes"]] == [True, False, False, False, True]
-    assert found(done) == ["A-1", "B-2"]
-    assert done.context["ship_rows"].splitlines() == rows.splitlines()[1:4]
+def job():
+    return Batch.objects.order_by("-pk").first()
+
+
+def ends(found=None):
+    return {row.about: (row.state == "done", row.message) for row in (found or job()).rows.all()}
+
+
+def test_a_preview_tells_each_row_and_changes_nothing(service):
+    placed, gone = make_order(order_no="A-1"), make_order("cancelled", order_no="B-2")
+    shown = asked(service, "mark", placed, gone, **{"mark-fact": "paid"})
+    assert shown.context["preview"] == [
+        ("A-1", True, "已下单 → 已付款"),
+        ("B-2", True, "状态不变（已取消），只记录付款"),
+    ]
+    placed.refresh_from_db()
+    assert (placed.status, Batch.objects.count()) == (OrderStatus.PLACED, 0)
 
 
 def test_marking_tells_each_row_what_became_of_it(service):
     placed, gone = make_order(order_no="A-1"), make_order("cancelled", order_no="B-2")
-    data = {"numbers": "A-1 B-2", "order": [placed.pk, gone.pk], "action": "mark", "fact": "paid"}
-    done = outcomes(service.post(BATCH, data))
-    assert "已记录" in done["A-1"][1]
-    assert "没有改变" in done["B-2"][1]
+    asked(service, "mark", placed, gone, run=True, **{"mark-fact": "paid"})
     placed.refresh_from_db()
     assert placed.status == OrderStatus.PAID
+    assert "没有改变" in ends()["B-2"][1]
+
+
+def test_sync_queues_a_question_for_each_live_parcel(service):
+    order, without = make_order("paid", order_no="A-1"), make_order(order_no="B-2")
+    make_shipment(order)
+    OutboxMessage.objects.all().delete()
+    asked(service, "sync", order, without, run=True)
+    assert list(ends()) == ["A-1"]
+    assert OutboxMessage.objects.filter(topic="logistics.sync_shipment").count() == 1
+
+
+def test_a_step_is_reported_once_however_often_its_row_is_done(service):
+    order = make_order("paid", order_no="A-1")
+    shipment = make_shipment(order, carrier=make_carrier("OWN", kdniao_code=""))
+    asked(service, "report", order, run=True, **{"report-status": "picked_up"})
+    job().rows.update(state="waiting")
+    again = job()
+    type(again).objects.filter(pk=again.pk).update(state="failed", done=0)
+    again.refresh_from_db()
+    run_again(again)
+    work()
+    assert shipment.events.count() == 1
+    assert "已经记录过" in ends()["A-1"][1]
+
+
+def test_a_waybill_is_voided_before_its_first_scan_only(service):
+    early, late = make_order("paid", order_no="A-1"), make_order("paid", order_no="B-2")
+    make_shipment(early)
+    report(make_shipment(late), "picked_up")
+    shown = asked(service, "void", early, late, **{"void-reason": "写错了"})
+    assert [ok for _, ok, _ in shown.context["preview"]] == [True, False]
+    asked(service, "void", early, late, run=True, **{"void-reason": "写错了"})
+    early.refresh_from_db()
+    assert early.status == OrderStatus.PAID
+
+
+def test_alerts_are_resolved_with_a_note(service):
+    order = make_order("paid", order_no="A-1")
+    alerting.open_alert(AlertKind.NOT_SHIPPED, subject="A-1", order=order)
+    asked(service, "resolve", order, run=True, **{"resolve-note": "已联系", "resolve-outcome": "buyer"})
+    assert Alert.objects.get().resolution == "已联系"
+
+
+def test_telling_again_says_where_nothing_was_told(service):
+    asked(service, "tell", make_order(order_no="A-1"), run=True, **{"tell-reason": "没收到"})
+    assert ends() == {"A-1": (False, "没有给买家发过消息")}
+
+
+def test_shipping_rows_go_on_past_a_bad_one_and_can_be_undone(lead):
+    make_carrier("SF")
+    order = make_order("paid", order_no="A-1")
+    make_order("paid", order_no="B-2")
+    rows = "A-1 顺丰速运 SF1111111111\nNOPE SF SF2222222222\nB-2 没有 SF3333333333\n只有两项 x\nB-2\tSF\tSF4444444444"
+    shown = lead.post(BATCH, {"ship_rows": rows, "action": "ship"})
+    assert [ok for _, ok, _ in shown.context["preview"]] == [True, False, False, False, True]
+    lead.post(BATCH, {"ship_rows": rows, "action": "ship", "step": "run"})
+    work()
+    shipped = job()
+    assert {about: ok for about, (ok, _) in ends().items()} == {"A-1": True, "B-2": True}
+    undo(shipped, shipped.owner)
+    work()
+    order.refresh_from_db()
+    assert order.status == OrderStatus.PAID
+
+
+def test_a_group_is_acted_on_or_what_was_ticked_of_it(service):
+    paid, placed = make_order("paid", order_no="A-1"), make_order(order_no="B-2")
+    shown = asked(service, "mark", paid, placed, group="status:placed", **{"mark-fact": "paid"})
+    assert [about for about, _, _ in shown.context["preview"]] == ["B-2"]
+    shown = asked(service, "mark", paid, placed, scope="ticked", order=[paid.pk], **{"mark-fact": "refunded"})
+    assert [about for about, _, _ in shown.context["preview"]] == ["A-1"]
 
 
 def test_only_what_was_looked_up_is_acted_on(service):
     order, other = make_order(order_no="A-1"), make_order(order_no="B-2")
-    service.post(BATCH, {"numbers": "A-1", "order": [order.pk, other.pk], "action": "mark", "fact": "paid"})
+    asked(service, "mark", order, run=True, scope="ticked", order=[order.pk, other.pk], **{"mark-fact": "paid"})
     other.refresh_from_db()
     assert other.status == OrderStatus.PLACED
 
 
-def test_a_batch_is_recorded_with_counts_and_numbers(service):
+def test_the_matrix_counts_each_order_once(viewer):
+    make_order(order_no="A-1")
+    report(make_shipment(make_order("paid", order_no="B-2")), "in_transit")
+    make_shipment(make_order("paid", order_no="C-3"))
+    shown = viewer.post(BATCH, {"numbers": "A-1 B-2 C-3"}).context["matrix"]
+    assert [(label, total) for _, label, _, total in shown.down] == [("已下单", 1), ("已发货", 1), ("运输中", 1)]
+    assert [value for value, _ in shown.across] == ["none", "no_trace", "in_transit"]
+
+
+def test_problems_are_groups(viewer):
+    order = make_order("paid", order_no="A-1")
+    alerting.open_alert(AlertKind.MONEY_CONFLICT, subject="A-1", order=order)
+    make_order(order_no="B-2")
+    groups = {group.key: group.count for group in viewer.post(BATCH, {"numbers": "A-1 B-2"}).context["groups"]}
+    assert groups == {"": 2, "alert:money_conflict": 1, "fine:": 1}
+
+
+def test_an_alert_about_a_shared_box_is_about_each_order_in_it(viewer):
+    first, second = make_order("paid", order_no="A-1"), make_order("paid", order_no="B-2")
+    shipment = make_shipment(first)
+    join(shipment, second, actor=STAFF)
+    open_about(shipment, AlertKind.STALE, [first], Trouble("静默"))
+    rows = viewer.post(BATCH, {"numbers": "A-1 B-2"}).context["rows"]
+    assert [len(row.open_alerts) for row in rows] == [1, 1]
+
+
+def test_who_did_this_is_on_record_and_in_the_history(service):
     order = make_order(order_no="A-1")
-    service.post(BATCH, {"numbers": "A-1", "order": [order.pk], "action": "mark", "fact": "paid"})
-    details = AuditEntry.objects.get(action="batch.marked").details
-    assert (details["done"], details["refused"], details["order_nos"]) == (1, 0, ["A-1"])
+    asked(service, "mark", order, run=True, **{"mark-fact": "paid"})
+    assert AuditEntry.objects.get(action="batch.started").details == {"action": "mark", "count": 1}
+    assert AuditEntry.objects.get(action="batch.acted").subject == "A-1"
+    assert order.events.get(kind="paid").actor == f"staff:{job().owner_id}"
 
 
 def test_the_export_is_masked_and_recorded(lead):
@@ -149,7 +258,7 @@ def test_ordinary_cells_stay_as_they_are(text):
     assert safe_cell(text) == text
 
 
-@pytest.mark.parametrize("action", ["sync", "mark", "ship"])
+@pytest.mark.parametrize("action", ["sync", "mark", "report", "void", "tell", "resolve", "ship", "correct"])
 def test_acting_needs_the_right_to_change(viewer, action):
     make_order(order_no="A-1")
     assert viewer.post(BATCH, {"numbers": "A-1", "action": action}).status_code == 403
@@ -160,16 +269,17 @@ def test_exporting_needs_its_own_right(service):
     assert service.post(BATCH, {"numbers": "A-1", "action": "export"}).status_code == 403
 
 
-def test_a_thousand_ticked_boxes_are_not_too_many(service):
-    make_order(order_no="A-1")
-    data = {"numbers": "A-1", "order": list(range(1, 1001)), "action": "sync"}
-    assert "A-1" in text(service.post(BATCH, data))
+def test_what_is_typed_is_kept_sealed(service):
+    order = make_order("paid", order_no="A-1")
+    make_shipment(order)
+    asked(service, "void", order, run=True, **{"void-reason": "欧阳雪 13812347788"})
+    assert "欧阳雪" not in str(list(Batch.objects.values())) + str(list(job().rows.values()))
 
 
 def test_what_was_pasted_into_a_row_does_not_go_on_record(service):
     make_order("paid", order_no="A-1")
     make_carrier("SF")
     rows = "A-1 SF SF1111111111 欧阳雪 13812347788 世纪大道 1 号\n13812347788 SF SF2222222222\nA-1 没有 SF3333333333"
-    service.post(BATCH, {"ship_rows": rows, "action": "ship"})
-    details = AuditEntry.objects.get(action="batch.shipped").details
-    assert details == {"done": 0, "refused": 3, "order_nos": [], "refused_order_nos": ["A-1"]}
+    service.post(BATCH, {"ship_rows": rows, "action": "ship", "step": "run"})
+    told = str(list(AuditEntry.objects.values())) + str(list(Batch.objects.values()))
+    assert "13812347788" not in told

@@ -1,0 +1,146 @@
+"""Whatever is uploaded: a sentence that says what is wrong and where, and nothing half-written."""
+
+import io
+import zipfile
+
+import pytest
+from openpyxl import Workbook
+
+from frozenshop.backoffice.batches.models import Batch
+from frozenshop.backoffice.importing import matching
+from orders import spreadsheets
+from orders.models import Order
+from orders.tests.test_importing import as_csv, as_xlsx
+
+pytestmark = pytest.mark.django_db
+GOOD = [["订单号", "快递单号"], ["A1", "SF0000000000001"]]
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def book(change, rows=GOOD):
+    """Return a workbook to which something was done."""
+    made, file = Workbook(), io.BytesIO()
+    for row in rows:
+        made.active.append(row)
+    change(made)
+    made.save(file)
+    return file.getvalue()
+
+
+def repacked(name, content):
+    """Return a workbook one of whose parts was replaced."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(as_xlsx(GOOD))) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.namelist():
+            new.writestr(member, content if member == name else old.read(member))
+    return file.getvalue()
+
+
+BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "没有一行内容"),
+        ("订单号,快递单号\n".encode(), "只有表头"),
+        (as_csv(GOOD).encode("utf-16"), "UTF-16"),
+        (b"\x81\xff\x81\xff\n" * 9, "编码无法识别"),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 99, "PNG"),
+        (b"\xff\xd8\xff\xe0" + b"\x00" * 99, "JPEG"),
+        (b"%PDF-1.7 x", "PDF"),
+        (b"<html><table></table></html>", "网页"),
+        (OLE + b"\x00" * 2000, "旧版 XLS"),
+        (OLE + b"\x00" * 99 + "EncryptedPackage".encode("utf-16-le"), "密码"),
+        (b"A,B\n1\x00,2\n", "第 2 行含有 NUL"),
+        (b'A,"B\n1,2\n', "引号"),
+        (("订单号,快递单号\nA1," + "x" * 6000 + "\n").encode(), "第 2 行第 2 列"),
+        (as_csv([[f"列{n}" for n in range(300)], ["x"] * 300]).encode(), "超过 60 列"),
+        (b"PK\x03\x04junk", "损坏"),
+        (repacked("xl/workbook.xml", BOMB), "实体"),
+        (repacked("xl/styles.xml", BOMB), "实体"),
+        (repacked("xl/worksheets/sheet1.xml", b"<worksheet>" + b" " * 300_000_000), "解压后过大"),
+        (repacked("xl/worksheets/sheet1.xml", b"<worksheet><sheetData><row"), "损坏"),
+    ],
+)
+def test_a_bad_file_is_told_and_not_kept(shipping, body, said):
+    shipping.upload(body)
+    assert said in shipping.said
+    assert Batch.objects.count() == 0
+
+
+def test_a_zip_that_is_no_workbook_is_told(shipping):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("readme.txt", "x")
+    assert "不是 XLSX" in shipping.upload(file.getvalue()).said
+
+
+def test_too_many_rows_are_told_before_they_are_read(shipping, monkeypatch):
+    monkeypatch.setattr(matching, "MAX_ROWS", 3)
+    monkeypatch.setattr("frozenshop.backoffice.importing.rows.MAX_ROWS", 3)
+    shipping.upload([GOOD[0], *[[f"A{n}", f"SF00000000000{n:02}"] for n in range(9)]])
+    assert "超过 3 行" in shipping.said
+
+
+@pytest.mark.slow
+def test_a_million_rows_are_refused_with_a_sentence(shipping):
+    body = "订单号,快递单号\n" + "".join(f"A{n},SF{n:013}\n" for n in range(700_000))
+    shipping.upload(body.encode()).check()
+    assert "50,000" in shipping.checked.message + shipping.said
+    assert Order.objects.count() == 0
+
+
+def test_merged_cells_are_named(shipping):
+    body = book(lambda made: made.active.merge_cells("A2:A3"), [*GOOD, ["", "SF0000000000002"]])
+    shipping.upload(body).check()
+    assert (shipping.checked.state, "A2:A3" in shipping.checked.message) == ("failed", True)
+    assert shipping.batch.rows.count() == 0
+
+
+def test_a_merged_title_above_the_header_does_no_harm(shipping):
+    body = book(lambda made: made.active.merge_cells("A1:B1"), [["十一月的订单", ""], *GOOD])
+    shipping.upload(body).check()
+    assert shipping.found == [(3, "order_no", "unknown_order")]
+
+
+def test_what_is_hidden_or_stands_in_another_sheet_is_remarked(shipping):
+    def change(made):
+        made.active.row_dimensions[2].hidden = True
+        made.create_sheet("二月")
+
+    shipping.upload(book(change)).check()
+    told = " ".join(shipping.shown.context["remarks"])
+    assert "2 个工作表" in told
+    assert "第 2 行" in told
+
+
+def test_a_formula_a_rewritten_number_and_a_date_as_a_number(shipping):
+    rows = [
+        ["订单号", "快递单号", "发货时间"],
+        ["A1", "=B9", 45000],
+        ["A2", "7.73E+14", 45000.5],
+        ["A3", 7.73e14, 45000],
+        ["A4", 1234567890123456789, "昨天"],
+    ]
+    shipping.upload(book(lambda made: None, rows)).check()
+    found = [one for one in shipping.found if one[2] != "unknown_order"]
+    assert found == [
+        (2, "waybill_no", "formula"),
+        (3, "waybill_no", "rewritten"),
+        (5, "waybill_no", "rewritten"),
+        (5, "shipped_at", "cell"),
+    ]
+
+
+def test_a_row_that_stands_twice_is_found(shipping):
+    shipping.upload([*GOOD, GOOD[1]]).check()
+    assert (3, "waybill_no", "duplicate_row") in shipping.found
+
+
+def test_a_file_is_read_in_stretches(shipping, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(as_csv(GOOD))
+    rows = spreadsheets.open_sheet(path).rows()
+    assert next(rows)[0] == 1
+    rows.close()
