@@ -7,11 +7,12 @@ archive with the same words.
 import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import QuerySet
 
+from logistics.search.hits import bounded
 from logistics.search.meaning import Kind, Meaning, Period, waybill_prefix
 from logistics.search.reading import KEY, readings
 from logistics.search.tables import MAX_FOUND, ORDERS, Table
@@ -45,13 +46,32 @@ def search(
 
     `kind`: what somebody says that it means, if it can.
     """
+    waiting: list[Meaning] = []
     for meaning in itertools.chain(_as(text, period, kind), readings(text, period)):
-        found = [table.look(meaning) for table in tables]
-        if any(rows is not None for rows in found):
-            return meaning, [
-                table.all().none() if rows is None else rows for table, rows in zip(tables, found, strict=True)
-            ]
+        if not (meaning.certain or meaning.product):
+            waiting.append(meaning)
+            continue
+        for taken in (*_that_may_hit(waiting, tables), meaning):
+            if found := _look(taken, tables):
+                return taken, found
+        waiting = []
     raise AssertionError("the last reading is certain")
+
+
+def _look(meaning: Meaning, tables: Sequence[Table[Any]]) -> list[QuerySet[Any]] | None:
+    found = [table.look(meaning) for table in tables]
+    if all(rows is None for rows in found):
+        return None
+    return [table.all().none() if rows is None else rows for table, rows in zip(tables, found, strict=True)]
+
+
+def _that_may_hit(meanings: Sequence[Meaning], tables: Sequence[Table[Any]]) -> list[Meaning]:
+    """Return the meanings of which any table knows something, in one question; a plain one is certain then."""
+    counts = bounded([table.question(meaning, 1) for meaning in meanings for table in tables])
+    of_each = [counts[start : start + len(tables)] for start in range(0, len(counts), len(tables))]
+    return [
+        replace(meaning, certain=meaning.plain) for meaning, hits in zip(meanings, of_each, strict=True) if any(hits)
+    ]
 
 
 def _as(text: str, period: Period, kind: Kind | None) -> Iterator[Meaning]:

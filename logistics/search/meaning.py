@@ -79,7 +79,7 @@ class Meaning:
     """One way to take a text.
 
     `label` is what it was taken for, `spelled` the same with the text (personal, as typed), both in Chinese.
-    `waybill`, `skus`: the rows are found through another table. `words` must each stand in the opened consignee, the
+    `waybill`, `product`: the rows are found through another table. `words` must each stand in the opened consignee, the
     goods or the order number. `newest_by`: of more than can be shown, take those with the greatest value of it.
     `certain`: the text means this even if nothing is found.
     """
@@ -89,7 +89,7 @@ class Meaning:
     spelled: str = ""
     where: Q = field(default_factory=Q)
     waybill: Q | None = None
-    skus: tuple[str, ...] = ()
+    product: str = ""
     words: tuple[str, ...] = ()
     period: Period = field(default_factory=Period)
     newest_by: str = ""
@@ -99,6 +99,11 @@ class Meaning:
     def personal(self) -> bool:
         """Say whether the text tells of a person, and so must not stand in an address."""
         return self.kind in PERSONAL or bool(self.words)
+
+    @property
+    def plain(self) -> bool:
+        """Say whether one look at an index tells that there is something: nothing must be opened or looked up."""
+        return not (self.words or self.product or self.kind is Kind.NOTHING)
 
     @property
     def explanation(self) -> str:
@@ -172,5 +177,6 @@ def city(text: str, period: Period) -> Meaning:
     return Meaning(Kind.CITY, "城市", f"城市 {text}", where=Q(city__in=forms), period=period)
 
 
-def product(skus: tuple[str, ...], names: tuple[str, ...], period: Period) -> Meaning:
-    return Meaning(Kind.PRODUCT, "商品", f"商品 {'、'.join(names)}", skus=skus, period=period)
+def product(text: str, period: Period) -> Meaning:
+    """What a part of a product's name, or its code, stands for; which ones those are is looked up when it is asked."""
+    return Meaning(Kind.PRODUCT, "商品", f"商品 {text}", product=text, period=period)

@@ -10,13 +10,14 @@ from typing import Any
 
 from frozenshop.kernel import clock
 from logistics.search import meaning as means
+from logistics.search.hits import bounded
 from logistics.search.meaning import Kind, Meaning, Period
 from logistics.search.reading import AFFIX_AT_LEAST, KEY, TAIL, TITLE, readings, words_of
 from logistics.search.tables import Table
 
 MOST = 5
 TRIED = 8
-"""So many meanings are looked up at most: each costs a question or two."""
+"""So many meanings are looked up at most, in one question."""
 COUNTED_TO = 100
 WIDER_MONTHS = 36
 _LOOKS_ALIKE = str.maketrans("OoIlL", "00111")
@@ -55,19 +56,30 @@ def near_misses(text: str, taken: Meaning, table: Table[Any], period: Period, *,
 
 
 def _hitting(tries: Iterator[_Try], taken: Meaning, table: Table[Any]) -> Iterator[Near]:
+    chosen = list(itertools.islice(_different(tries, taken), TRIED))
+    plain = [one.meaning for one in chosen if one.meaning.plain]
+    hits = dict(zip(map(id, plain), bounded([table.question(one, COUNTED_TO) for one in plain]), strict=True))
+    for one in chosen:
+        if found := hits.get(id(one.meaning), 0) if one.meaning.plain else _looked_up(one.meaning, table):
+            yield Near(one.text, one.meaning, found, one.kind, one.since, one.unbounded)
+
+
+def _different(tries: Iterator[_Try], taken: Meaning) -> Iterator[_Try]:
+    """Yield each meaning once, and not what was looked for already; at most one that must be looked up beforehand."""
     seen = {(taken.kind, taken.spelled, taken.words, taken.period)}
+    costly = 0
     for one in tries:
         meaning = one.meaning
         key = (meaning.kind, meaning.spelled, meaning.words, meaning.period)
-        if key in seen or meaning.kind is Kind.NOTHING:
-            continue
-        if len(seen) > TRIED:
-            return
+        costly += not meaning.plain
+        if key not in seen and meaning.kind is not Kind.NOTHING and (meaning.plain or costly <= 1):
+            yield one
         seen.add(key)
-        rows = table.look(meaning)
-        hits = len(rows.order_by().values_list("pk")[:COUNTED_TO]) if rows is not None else 0
-        if hits:
-            yield Near(one.text, meaning, hits, one.kind, one.since, one.unbounded)
+
+
+def _looked_up(meaning: Meaning, table: Table[Any]) -> int:
+    rows = table.look(meaning)
+    return 0 if rows is None else len(rows.order_by().values_list("pk")[:COUNTED_TO])
 
 
 def _otherwise(text: str, taken: Meaning, period: Period) -> Iterator[_Try]:

@@ -9,7 +9,6 @@ from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
 from logistics.search import meaning as means
 from logistics.search.meaning import Meaning, Period
-from logistics.search.products import named_products
 from orders import phones
 
 AFFIX_AT_LEAST = 6
@@ -83,7 +82,7 @@ def _chinese(words: list[str], period: Period) -> Iterator[Meaning]:
         yield means.name(words[0], period, words=tuple(words[1:]))
     else:
         yield means.city(whole, period)
-    yield from _products(whole, period)
+    yield means.product(whole, period)
     yield means.name(whole, period, certain=True)
 
 
@@ -92,13 +91,8 @@ def _affixes(text: str, period: Period) -> Iterator[Meaning]:
     if KEY.fullmatch(text) and len(text) >= AFFIX_AT_LEAST:
         yield means.order_prefix(text, period)
         yield means.waybill_suffix(text, period)
-    yield from _products(text, period)
+    yield means.product(text, period)
     yield means.name(text, period, certain=True)
-
-
-def _products(text: str, period: Period) -> Iterator[Meaning]:
-    if found := named_products(text):
-        yield means.product(tuple(found), tuple(found.values()), period)
 
 
 def day_of(word: str) -> dt.date | None:

@@ -9,6 +9,7 @@ from django.db.models import Model, Q, QuerySet
 from frozenshop.kernel import crypto
 from logistics.models import ShipmentOrder
 from logistics.search.meaning import Kind, Meaning
+from logistics.search.products import named_products
 from orders.consignee import Consignee
 from orders.models import Order, OrderLine
 
@@ -34,7 +35,7 @@ class Table(Generic[RowT]):
 
     name: str
     all: Callable[[], QuerySet[RowT]]
-    by_waybill: Callable[[Q, int], Iterable[int]]
+    by_waybill: Callable[[Q, int], QuerySet[Any, Any]]
     by_sku: Callable[[str, int], Iterable[int]] | None = None
 
     def look(self, meaning: Meaning) -> QuerySet[RowT] | None:
@@ -48,19 +49,28 @@ class Table(Generic[RowT]):
         return rows if meaning.certain or rows.exists() else None
 
     def _through_keys(self, meaning: Meaning) -> bool:
-        return bool(meaning.waybill or meaning.skus or meaning.words or meaning.newest_by)
+        return bool(meaning.waybill or meaning.product or meaning.words or meaning.newest_by)
 
     def _keys(self, meaning: Meaning) -> list[int]:
         if meaning.waybill is not None:
             return list(dict.fromkeys(self.by_waybill(meaning.waybill, MAX_FOUND)))
-        if meaning.skus:
-            by_sku = self.by_sku or (lambda sku, most: ())
-            return sorted({key for sku in meaning.skus for key in by_sku(sku, MAX_FOUND)})[-MAX_FOUND:]
+        if meaning.product:
+            skus = named_products(meaning.product) if self.by_sku else ()
+            return sorted({key for sku in skus for key in self._holding(sku)})[-MAX_FOUND:]
         if meaning.words:
             rows = self._limited(meaning)[:MAX_FOUND]
             return [row.pk for row in rows if mentions(cast(Searchable, row), meaning.words)]
         rows = self.all().filter(meaning.where).order_by(f"-{meaning.newest_by}")
         return list(rows.values_list("pk", flat=True)[:MAX_FOUND])
+
+    def _holding(self, sku: str) -> Iterable[int]:
+        return self.by_sku(sku, MAX_FOUND) if self.by_sku else ()
+
+    def question(self, meaning: Meaning, most: int) -> QuerySet[Any, Any]:
+        """Return the keys of up to so many rows of a plain meaning, not asked yet."""
+        if meaning.waybill is not None:
+            return self.by_waybill(meaning.waybill, most)
+        return meaning.period.limit(self.all().filter(meaning.where)).order_by().values_list("pk", flat=True)[:most]
 
     def _limited(self, meaning: Meaning) -> QuerySet[RowT]:
         return self._newest_first(meaning.period.limit(self.all().filter(meaning.where)))
@@ -84,7 +94,7 @@ def mentions(row: Searchable, words: Iterable[str]) -> bool:
     return all(any(word in part for part in known) for word in words)
 
 
-def _orders_of_waybills(condition: Q, most: int) -> Iterable[int]:
+def _orders_of_waybills(condition: Q, most: int) -> QuerySet[Any, Any]:
     named = Q(*[(f"shipment__{name}", value) for name, value in cast(Iterable[Any], condition.children)])
     return ShipmentOrder.objects.filter(named).values_list("order_id", flat=True).distinct()[:most]
 

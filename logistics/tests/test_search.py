@@ -9,10 +9,11 @@ import time_machine
 from django.db import connection
 
 from frozenshop.kernel import clock
+from logistics.models import Shipment, ShipmentOrder
 from logistics.search import ORDERS, Kind, Period, Table, search, search_orders
 from logistics.search.reading import day_of
 from logistics.tests.factories import make_shipment
-from orders.models import Order, Product, ProductCategory
+from orders.models import Order, OrderLine, Product, ProductCategory
 from orders.tests.factories import line, make_order
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +22,9 @@ pytestmark = pytest.mark.django_db
 def make_product(sku: str, name: str) -> Product:
     category, _ = ProductCategory.objects.get_or_create(code="fish", defaults={"name": "鱼"})
     return Product.objects.create(sku=sku, name=name, category=category, temperature_class="frozen")
+
+
+BIG_TABLES = {model._meta.db_table for model in (Order, OrderLine, Shipment, ShipmentOrder)}
 
 
 def found(text: str, **period) -> list[str]:
@@ -215,19 +219,19 @@ def test_months_are_counted_in_shanghai_newest_first():
     ("text", "most"),
     [
         ("ZX-2026-0001", 2),
-        ("SF7777777777777", 4),
-        ("13812349876", 3),
+        ("SF7777777777777", 3),
+        ("13812349876", 2),
         ("9876", 1),
         ("9876 张", 2),
         ("张三", 2),
-        ("2026-11-20", 3),
-        ("ZX-2026", 4),
-        ("777777", 5),
-        ("上海", 3),
-        ("虾仁", 6),
-        ("XR-1", 5),
-        ("nothing-at-all", 7),
-        ("没有此人", 5),
+        ("2026-11-20", 2),
+        ("ZX-2026", 3),
+        ("777777", 3),
+        ("上海", 2),
+        ("虾仁", 4),
+        ("XR-1", 4),
+        ("nothing-at-all", 3),
+        ("没有此人", 3),
     ],
 )
 def test_no_search_scans_the_table(text, most, django_assert_max_num_queries):
@@ -244,4 +248,4 @@ def test_no_search_scans_the_table(text, most, django_assert_max_num_queries):
         if connection.vendor == "sqlite":
             steps = [step.split(" ", 3)[3] for step in plan]
             scanned = [step for step in steps if step.startswith("SCAN") and "USING" not in step]
-            assert not [step for step in scanned if "orders_product" not in step], plan
+            assert not [step for step in scanned if step.split()[1] in BIG_TABLES], plan

@@ -94,7 +94,7 @@ class OrderChangeList(KeysetChangeList):
         """A token stands for what this person typed; in links it goes on standing for it."""
         self.user_id = request.user.pk
         if token := request.GET.get(TOKEN):
-            text = recent.text_of(self.user_id, token)
+            text = next((one.text for one in self.recents if one.token == token), None)
             self.query, self.lost = text or "", "" if text else LOST
         rows = super().get_queryset(request, exclude_parameters)
         return rows.none() if self.lost else rows

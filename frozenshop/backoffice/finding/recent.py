@@ -75,8 +75,7 @@ def of(user_id: int) -> list[Recent]:
 
 def text_of(user_id: int, token: str) -> str | None:
     """Return what a token of this person stands for; None if it is another's, expired, or none."""
-    rows = RecentSearch.objects.filter(user_id=user_id, token=token, searched_at__gt=clock.now() - KEPT_FOR)
-    return next((recent.text for recent in _opened(list(rows))), None)
+    return next((one.text for one in of(user_id) if one.token == token), None)
 
 
 def forget(user_id: int) -> None:

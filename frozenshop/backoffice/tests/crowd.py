@@ -9,7 +9,7 @@ from frozenshop.kernel.models import AuditEntry, OutboxMessage
 from logistics.models import ProviderCall, ProviderMessage, Shipment, ShipmentOrder
 from logistics.tests.factories import make_carrier
 from notifications.models import Consent, Delivery, Notice
-from orders.models import Alert, AlertKind, Customer, Order, OrderLine, OrderStatus, ProductCategory
+from orders.models import Alert, AlertKind, Customer, Order, OrderLine, OrderStatus, Product, ProductCategory
 from orders.tests.factories import make_order
 
 SIZE = 4000
@@ -29,6 +29,9 @@ def make_crowd() -> None:
     start, carrier, statuses = now() - dt.timedelta(days=200), make_carrier(), list(OrderStatus)
     ProductCategory.objects.get_or_create(code="seafood", defaults={"name": "海鲜"})
     make_order(order_no="C0000000", name="张三", phone="13800000003")
+    Product.objects.create(
+        sku="S7", name="虾仁", category=ProductCategory.objects.get(code="seafood"), temperature_class="frozen"
+    )
     Customer.objects.bulk_create(Customer(openid=f"crowd-{n}") for n in range(SIZE))
     orders = Order.objects.bulk_create(
         Order(
@@ -39,6 +42,8 @@ def make_crowd() -> None:
             phone_index=f"p{n}",
             name_index=f"n{n % 997}",
             tail_index=f"t{n % 1999}",
+            city=f"城市{n % 97}",
+            promised_by=start + dt.timedelta(minutes=n * 70, days=2),
             not_shipped_after=now() if n % 100 == 1 else None,
         )
         for n in range(1, SIZE)
@@ -56,6 +61,7 @@ def make_crowd() -> None:
             shipped_at=order.placed_at,
             status="awaiting_pickup" if n % 200 == 0 else "delivered",
             status_at=order.placed_at,
+            eta_latest=order.placed_at + dt.timedelta(days=2),
         )
         for n, order in enumerate(orders)
     )

@@ -1,0 +1,74 @@
+"""What the order list says of a search, and what it costs."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from frozenshop.backoffice.tests.pages import ORDERS, listed, text
+from logistics.tests.factories import make_shipment
+from orders.tests.factories import make_order
+
+pytestmark = pytest.mark.django_db
+FIND = f"{ORDERS}find/"
+CEILING = 15
+
+
+def near(response) -> list[str]:
+    return [link["label"] for link in response.context["cl"].finding.links]
+
+
+def test_a_near_miss_is_a_button_that_finds(lead):
+    make_order(order_no="FD20261001", phone="13812349876")
+    shown = lead.get(ORDERS, {"q": "1381239876"})
+    (link,) = shown.context["cl"].finding.links
+    assert link["label"] == "按 手机尾号 9876 查找，范围 最近 12 个月：1 笔"
+    found = lead.post(FIND, {"q": link["text"], **dict(link["more"])}, follow=True)
+    assert listed(found) == ["FD20261001"]
+    assert "应有 11 位，这里是 10 位" in text(shown)
+
+
+def test_another_reading_is_taken_when_it_is_asked_for(lead):
+    make_order(order_no="777777-A")
+    make_shipment(make_order("paid", order_no="B"), waybill_no="SF777777")
+    shown = lead.get(ORDERS, {"q": "777777"})
+    assert listed(shown) == ["777777-A"]
+    (link,) = shown.context["cl"].finding.links
+    assert listed(lead.post(FIND, {"q": "777777", **dict(link["more"])}, follow=True)) == ["B"]
+
+
+def test_where_enough_is_found_nothing_else_is_asked(lead):
+    for number in range(3):
+        make_order(order_no=f"777777-{number}")
+    make_shipment(make_order("paid"), waybill_no="SF777777")
+    assert near(lead.get(ORDERS, {"q": "777777"})) == []
+
+
+def test_what_a_filter_hides_is_offered_without_it(lead):
+    make_order(order_no="A", name="张三")
+    shown = lead.get(ORDERS, {"q": "张三", "status__exact": "paid"})
+    assert (listed(shown), near(shown)) == ([], [])
+    assert listed(lead.get(ORDERS + shown.context["cl"].unnarrowed_query)) == ["A"]
+
+
+@pytest.mark.parametrize(
+    "typed", ["13812349876", "张三", "9876 张", "FD20261001", "fd2o261o01", "1381239876", "没有 此人"]
+)
+def test_a_search_with_all_around_it_asks_little(lead, typed):
+    for number in range(60):
+        make_order(order_no=f"FD2026{number:04}", phone="13812349876")
+    lead.post(f"{ORDERS}views/", {"name": "待付款", "status__exact": "placed"})
+    address = lead.post(FIND, {"q": typed})["Location"]
+    with CaptureQueriesContext(connection) as asked:
+        lead.get(address)
+    assert len(asked) <= CEILING, "\n".join(one["sql"][:200] for one in asked.captured_queries)
+
+
+def test_a_saved_view_with_its_count_asks_little(lead):
+    for number in range(60):
+        make_order(order_no=f"N{number}")
+    lead.post(f"{ORDERS}columns/", {"shown": ["city"]})
+    address = lead.post(f"{ORDERS}views/", {"name": "待付款", "status__exact": "placed"})["Location"]
+    with CaptureQueriesContext(connection) as asked:
+        assert lead.get(address).context["cl"].counted == "共 60 条"
+    assert len(asked) <= CEILING
+    assert sum("COUNT(" in one["sql"] for one in asked.captured_queries) == 1
