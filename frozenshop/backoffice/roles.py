@@ -7,6 +7,9 @@ from types import MappingProxyType
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
+from frozenshop.kernel import audit
+from frozenshop.kernel.actor import SYSTEM
+
 VIEWED = (
     *("orders.order", "orders.alert", "orders.product", "orders.productcategory"),
     *(
@@ -138,5 +141,9 @@ def ensure_roles() -> None:
     }
     with transaction.atomic():
         for name, rights in ROLES.items():
-            group, _ = Group.objects.get_or_create(name=name)
-            group.permissions.add(*(known[right] for right in rights))
+            group, new = Group.objects.get_or_create(name=name)
+            before = set(group.permissions.values_list("pk", flat=True))
+            added = [right for right in rights if known[right].pk not in before]
+            group.permissions.add(*(known[right] for right in added))
+            if added and not new:
+                audit.record(SYSTEM, "roles.ensured", f"group:{group.pk}", details={"added": sorted(added)})

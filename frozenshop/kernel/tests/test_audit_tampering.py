@@ -1,11 +1,12 @@
 """Each kind of tampering is found each time, wherever it is done; who didn't tamper isn't accused."""
 
 import datetime as dt
+import threading
 from random import Random
 
 import pytest
 import time_machine
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,3 +157,47 @@ def test_an_untouched_chain_is_never_accused(acts):
             transaction.set_rollback(True)
     finally:
         chain.BATCH = before
+
+
+@pytest.mark.services("mysql")
+@pytest.mark.django_db(transaction=True)
+def test_writers_that_commit_late_and_sealers_beside_each_other_accuse_nobody():
+    """Transactions that overlap at random, two sealers, and somebody who verifies all the while."""
+    connection.close()
+    begun, faults = threading.Barrier(8), []
+
+    def write(seed):
+        rng = Random(seed)
+        begun.wait()
+        for _ in range(20):
+            with transaction.atomic():
+                for _ in range(rng.randint(1, 5)):
+                    audit.record(f"staff:{seed}", "x")
+                if rng.random() < 0.2:
+                    transaction.set_rollback(True)
+
+    def seal(seed):
+        begun.wait()
+        for _ in range(40):
+            audit.seal_pending()
+
+    def look(seed):
+        begun.wait()
+        faults.extend(fault for _ in range(40) if (fault := audit.verify().fault))
+
+    def alone(work, seed):
+        try:
+            work(seed)
+        finally:
+            connection.close()
+
+    work = [*[write] * 5, seal, seal, look]
+    threads = [threading.Thread(target=alone, args=(one, seed)) for seed, one in enumerate(work)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    audit.seal_pending()
+    verdict = audit.verify()
+    assert (faults, verdict.fault, verdict.unsealed) == ([], None, 0)
+    assert verdict.count == AuditEntry.objects.count() > 0
