@@ -187,7 +187,8 @@ def in_mongo(mongo, settings):
     with mongo.client() as client:
         client.drop_database("logs")
     settings.MONGODB_URL = mongo.url
-    return mongo
+    yield mongo
+    places.configured().close()
 
 
 def documents(server):
@@ -237,4 +238,5 @@ def test_without_mongodb_nothing_is_moved_or_lost(settings):
     settings.MONGODB_URL = "mongodb://127.0.0.1:1/logs"
     with pytest.raises(places.PlaceDown):
         archive()
+    places.configured().close()
     assert (hot_rows(), ArchivedOrder.objects.count()) == (before, 0)

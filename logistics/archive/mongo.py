@@ -22,7 +22,13 @@ class InMongo:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._client: MongoClient[Document] | None = None
         self._collection: Collection[Document] | None = None
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = self._collection = None
 
     def put(self, rows: Sequence[ArchivedOrder]) -> None:
         documents = [
@@ -50,7 +56,7 @@ class InMongo:
     def _bodies(self) -> Collection[Document]:
         """Acknowledged means: in the journal, of the majority where there are several."""
         if self._collection is None:
-            client: MongoClient[Document] = MongoClient(
+            self._client = self._client or MongoClient(
                 self._url,
                 serverSelectionTimeoutMS=SELECT_MS,
                 connectTimeoutMS=SELECT_MS,
@@ -59,7 +65,7 @@ class InMongo:
                 appname="frozenshop",
             )
             concern = WriteConcern(w="majority", j=True, wtimeout=WRITE_MS)
-            collection = client.get_default_database().get_collection("archive_bodies", write_concern=concern)
+            collection = self._client.get_default_database().get_collection("archive_bodies", write_concern=concern)
             collection.create_index([("order", pymongo.ASCENDING)], name="order")
             self._collection = collection
         return self._collection
