@@ -25,7 +25,6 @@ from frozenshop.kernel.errors import NotPossible, Problem
 IMPORT, CHECK = "import", "import_check"
 CHECKED_AT_ONCE = 500
 DONE_AT_ONCE = 100
-_WRITTEN = 500
 _State = BatchRow.State
 
 
@@ -81,19 +80,18 @@ class Check(_OfFile):
     def _read(self, batch: Batch, row: BatchRow, of: Batch) -> str:
         BatchRow.objects.filter(batch=of).delete()
         Batch.objects.filter(pk=of.pk).update(total=0)
-        what, bad, count, found = what_of(batch), 0, 0, list[Finding]()
+        what, bad, count = what_of(batch), 0, 0
         with opened(of) as path:
             remarks = check_structure(path, batch.parameters["header_row"])
             numbered = enumerate(read(path, what, batch.parameters["match"], batch.parameters["header_row"]), start=1)
-            while chunk := list(itertools.islice(numbered, _WRITTEN)):
+            while chunk := list(itertools.islice(numbered, CHECKED_AT_ONCE)):
                 moves.add_rows(of, [_row(of, number, one) for number, one in chunk])
-                found += [finding for _, one in chunk for finding in one.findings]
+                step = BatchRow(batch=batch, number=2 + count // CHECKED_AT_ONCE)
+                step.seal_given([finding.as_json() for _, one in chunk for finding in one.findings])
+                moves.add_rows(batch, [step])
                 bad, count = bad + sum(one.blocked for _, one in chunk), chunk[-1][0]
         if not count:
             raise NotPossible("文件没有数据行")
-        row.seal_before([finding.as_json() for finding in found])
-        steps = range(2, 2 + -(-count // CHECKED_AT_ONCE))
-        moves.add_rows(batch, [BatchRow(batch=batch, number=number) for number in steps])
         batch.parameters["remarks"] = remarks
         Batch.objects.filter(pk=batch.pk).update(parameters=batch.parameters)
         return f"读取 {count} 项，{bad} 项填写有误"
@@ -109,7 +107,7 @@ class Check(_OfFile):
                 one.state, one.message = _State.REFUSED, str(blocking)[:500]
                 refused.append(one)
         BatchRow.objects.bulk_update(refused, ["state", "message"])
-        row.seal_before([finding.as_json() for findings in found for finding in findings])
+        row.seal_before([*row.given, *(finding.as_json() for findings in found for finding in findings)])
         return f"核对 {len(waiting)} 项，{len(refused)} 项有问题"
 
 

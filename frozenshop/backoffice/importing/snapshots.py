@@ -84,8 +84,10 @@ def remove(order: Order, after: Snapshot) -> None:
     """Take away an order that wasn't there before, with its parcels. Raises NotPossible where others know of it."""
     if OrderNote.objects.filter(order_no=order.order_no).exists():
         raise NotPossible("已有员工备注，不能移除，可以改为取消")
-    for shipment in Shipment.objects.filter(pk__in=after["parcels"]).prefetch_related("links"):
-        if len(shipment.links.all()) > 1:
+    for shipment in Shipment.objects.select_for_update().filter(pk__in=after["parcels"]).order_by("pk"):
+        if shipment.picked_up_at is not None or shipment.event_count:
+            raise NotPossible(f"承运商已扫描运单 {shipment.waybill_no}，不能撤销")
+        if shipment.links.count() > 1:
             raise NotPossible(f"运单 {shipment.waybill_no} 里还有别的订单")
         shipment.delete()
     for kind in Alert.objects.filter(order=order, resolved_at=None).values_list("kind", flat=True):

@@ -13,7 +13,7 @@ from frozenshop.backoffice.importing.rows import from_json
 from frozenshop.kernel import clock
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.crypto import SealBroken
-from frozenshop.kernel.errors import NotPossible
+from frozenshop.kernel.errors import NotPossible, Problem
 from logistics import shipping, shipping_many
 from logistics.services import take_order
 from orders import taking_many
@@ -86,13 +86,13 @@ def differences(order: Order, data: OrderInput) -> list[str]:
     return [name for name, differs in {**differing, "lines": lines != there}.items() if differs]
 
 
-def perform(given: Sequence[Given], actor: Actor) -> list[tuple[str, dict[str, Any]] | NotPossible]:
+def perform(given: Sequence[Given], actor: Actor) -> list[tuple[str, dict[str, Any]] | Problem]:
     """Take in orders inside a transaction: what is plain together, the rest one by one.
 
     Returns each one's sentence and what stood before and after it, or why it is refused.
     """
     carriers, known = Carriers(), known_of(given, lock=True)
-    ends: list[tuple[str, dict[str, Any]] | NotPossible | None] = [_refusal(one, known, carriers) for one in given]
+    ends: list[tuple[str, dict[str, Any]] | Problem | None] = [_refusal(one, known, carriers) for one in given]
     plain = [at for at, one in enumerate(given) if ends[at] is None and _is_plain(one, known)]
     for at, end in zip(plain, _together([given[at] for at in plain], carriers, actor), strict=True):
         ends[at] = end
@@ -144,7 +144,7 @@ def _together(given: Sequence[Given], carriers: Carriers, actor: Actor) -> list[
     ]
 
 
-def _alone(given: Given, carriers: Carriers, actor: Actor) -> tuple[str, dict[str, Any]] | NotPossible:
+def _alone(given: Given, carriers: Carriers, actor: Actor) -> tuple[str, dict[str, Any]] | Problem:
     data = from_json(given["order"])
     try:
         with transaction.atomic():
@@ -164,7 +164,7 @@ def _alone(given: Given, carriers: Carriers, actor: Actor) -> tuple[str, dict[st
                 )
             after = snapshots.take([Order.objects.get(pk=taken.order.pk)])[taken.order.pk]
             return _sentence(taken.result, given), {"new": before is None, "before": before, "after": after}
-    except NotPossible as problem:
+    except Problem as problem:
         return problem
 
 

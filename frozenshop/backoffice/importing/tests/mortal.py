@@ -1,0 +1,89 @@
+"""A worker that checks, runs and undoes an import and kills itself between steps: run as a module, with a folder."""
+
+import datetime as dt
+import sys
+import time
+from pathlib import Path
+
+import django
+
+from notifications.tests.dying import Dying
+
+COUNT = 24
+PASSES = 2
+
+
+def main(folder: Path) -> None:
+    django.setup()
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+    from django.db import transaction
+
+    from frozenshop.backoffice.batches import moves, running
+    from frozenshop.backoffice.batches.models import Batch
+    from frozenshop.backoffice.importing import kinds
+    from frozenshop.kernel import clock, outbox
+    from frozenshop.kernel.models import Lease, OutboxMessage
+
+    running.STRETCH_SECONDS, running.ROWS_READ = 0.2, 8
+    kinds.CHECKED_AT_ONCE, kinds.Import.many = 8, 4
+    dying = Dying(folder, passes=PASSES)
+    dying.around(running, "_perform_many")
+    dying.around(running, "_perform")
+    dying.around(kinds.taking, "perform")
+    dying.around(kinds.undoing, "undo")
+    dying.around(kinds.moves, "add_rows")
+    if not (folder / "ready").exists():
+        call_command("migrate", verbosity=0, skip_checks=True)
+        call_command("load_base_data", stdout=(folder / "loaded").open("w"))
+        prepare(User.objects.create_superuser("owner"))
+        (folder / "ready").touch()
+    Lease.objects.update(until=clock.now() - dt.timedelta(seconds=1))
+    work(running.TOPIC, OutboxMessage, outbox)
+    of = Batch.objects.get(kind="import", undo_of=None)
+    if of.state == Batch.State.PREVIEW:
+        with transaction.atomic():
+            moves.start(of)
+        work(running.TOPIC, OutboxMessage, outbox)
+    if not (folder / "counted").exists():
+        from orders.models import Order
+
+        (folder / "counted").write_text(str(Order.objects.filter(status="shipped").count()))
+    if not Batch.objects.exclude(undo_of=None).exists():
+        of.refresh_from_db()
+        with transaction.atomic():
+            moves.undo(of, User.objects.get(), "导错了")
+    work(running.TOPIC, OutboxMessage, outbox)
+
+
+def work(topic, messages, outbox) -> None:
+    while ids := list(messages.objects.filter(topic=topic, status="pending").values_list("pk", flat=True)):
+        for message_id in ids:
+            outbox.deliver(message_id)
+        time.sleep(0.01)
+
+
+def prepare(owner) -> None:
+    """Upload a file and ask for its check, which is where killing begins."""
+    import io
+
+    from frozenshop.backoffice.batches import files, moves
+    from frozenshop.backoffice.batches.models import BatchFile, BatchRow
+    from frozenshop.backoffice.importing.kinds import CHECK, IMPORT
+    from orders.importing import COLUMNS
+    from orders.tests.test_importing import ROW, as_csv
+
+    parcel = {"paid_at": "2026-01-05 09:00", "carrier_code": "SF", "shipped_at": "2026-01-06"}
+    rows = [ROW | parcel | {"order_no": f"A{n}", "waybill_no": f"SF00000000000{n:02}"} for n in range(COUNT)]
+    body = as_csv([list(COLUMNS), *[[row[name] for name in COLUMNS] for row in rows]]).encode()
+    batch = moves.begin(IMPORT, title="导入", owner=owner, parameters={"what": "orders"})
+    files.keep(batch, BatchFile.Kind.UPLOAD, "x.csv", "text/csv", io.BytesIO(body))
+    match = {name: at for at, name in enumerate(COLUMNS)}
+    told = {"what": "orders", "import": batch.pk, "match": match, "header_row": 1}
+    check = moves.begin(CHECK, title="检查", owner=owner, parameters=told)
+    moves.add_rows(check, [BatchRow(batch=check, number=1)])
+    moves.start(check)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
