@@ -50,7 +50,7 @@ def _place(right: str) -> tuple[str, str, str]:
 def _address(name: str) -> str:
     for one in admin.site.urls[0]:
         for pattern in [one] if isinstance(one, URLPattern) else one.url_patterns:
-            if pattern.name == name:
+            if getattr(pattern, "name", None) == name:
                 return f"{'' if isinstance(one, URLPattern) else one.pattern}{pattern.pattern}" or "/"
     raise LookupError(name)
 

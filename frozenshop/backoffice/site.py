@@ -72,7 +72,9 @@ class StaffSite(AdminSite):
 
         return login_view(self, request, extra_context or {})
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         from frozenshop.backoffice.signin.login import password_changed
 
         answer = super().password_change(request, extra_context)

@@ -56,7 +56,7 @@ def came_in(request: HttpRequest) -> None:
 
 def login_view(site: AdminSite, request: HttpRequest, extra_context: dict[str, Any]) -> HttpResponseBase:
     """Show the first step that is still to be done; past them all, go on to the site."""
-    if request.method == "GET" and request.user.is_active and request.user.is_staff:  # type: ignore[union-attr]
+    if request.method == "GET" and request.user.is_active and request.user.is_staff:
         return HttpResponseRedirect(next_step(request))
     context = {
         **site.each_context(request),

@@ -69,7 +69,7 @@ def register(request: HttpRequest, answer: str, name: str) -> Authenticator | No
     if Authenticator.objects.filter(credential_hash=digest).exists():
         return None
     return Authenticator.objects.create(
-        user=request.user,
+        user_id=request.user.pk,
         kind=Kind.PASSKEY,
         name=name or "安全密钥",
         secret_sealed=crypto.seal(bytes_to_base64url(made.credential_public_key), purpose=purpose_of(request.user.pk)),

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from typing import Any
 
 from django.db import transaction
 
@@ -12,7 +13,7 @@ HOW_MANY = 10
 CODE_BYTES = 10
 
 
-def make(user: object) -> list[str]:
+def make(user: Any) -> list[str]:
     """Replace all codes of a person; return the new ones, which nobody can read again."""
     codes = [_new() for _ in range(HOW_MANY)]
     with transaction.atomic():
@@ -21,13 +22,13 @@ def make(user: object) -> list[str]:
     return codes
 
 
-def use(user: object, code: str) -> bool:
+def use(user: Any, code: str) -> bool:
     """Use a code up; False if it is none of theirs, or was used."""
     unused = RecoveryCode.objects.filter(user=user, code_hash__in=_hashes(user, code), used_at=None)
     return unused.update(used_at=clock.now()) == 1
 
 
-def left(user: object) -> int:
+def left(user: Any) -> int:
     return RecoveryCode.objects.filter(user=user, used_at=None).count()
 
 
@@ -36,7 +37,7 @@ def _new() -> str:
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
-def _hashes(user: object, code: str) -> list[str]:
+def _hashes(user: Any, code: str) -> list[str]:
     """Return the hash under every live key, newest first. Codes of so many bits need no slow hash."""
     bare = "".join(character for character in code.lower() if character.isalnum())
-    return crypto.blind_indexes(f"{user.pk}:{bare}", purpose="recovery-code")  # type: ignore[attr-defined]
+    return crypto.blind_indexes(f"{user.pk}:{bare}", purpose="recovery-code")

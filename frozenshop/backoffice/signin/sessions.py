@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -80,15 +81,15 @@ def _list(request: HttpRequest) -> None:
     )
 
 
-def of(user: object) -> list[StaffSession]:
+def of(user: Any) -> list[StaffSession]:
     """Return a person's sessions that may still be alive, the newest first."""
     since = clock.now() - dt.timedelta(minutes=settings.STAFF_IDLE_MINUTES)
-    return list(StaffSession.objects.filter(user=user, seen_at__gt=since).order_by("-seen_at", "-id")[:50])  # type: ignore[misc]
+    return list(StaffSession.objects.filter(user=user, seen_at__gt=since).order_by("-seen_at", "-id")[:50])
 
 
-def end_all(user: object, *, but: str | None = None) -> int:
+def end_all(user: Any, *, but: str | None = None) -> int:
     """End all sessions of a person, but for one; return how many."""
-    rows = StaffSession.objects.filter(user=user).exclude(session_key=but or "")  # type: ignore[misc]
+    rows = StaffSession.objects.filter(user=user).exclude(session_key=but or "")
     return end(list(rows.values_list("session_key", flat=True)))
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from typing import Any
 from urllib.parse import quote
 
 import segno
@@ -52,8 +53,8 @@ def step_of(secret: str, code: str) -> int | None:
     return None
 
 
-def add(user: object, secret: str, step: int) -> Authenticator:
-    sealed = crypto.seal(secret, purpose=purpose_of(user.pk))  # type: ignore[attr-defined]
+def add(user: Any, secret: str, step: int) -> Authenticator:
+    sealed = crypto.seal(secret, purpose=purpose_of(user.pk))
     return Authenticator.objects.create(
         user=user, kind=Authenticator.Kind.TOTP, name="验证器应用", secret_sealed=sealed, last_step=step
     )

@@ -34,7 +34,7 @@ def after_password(view: View) -> View:
     @sensitive_post_parameters()
     @functools.wraps(view)
     def let_in(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not (request.user.is_active and request.user.is_staff):  # type: ignore[union-attr]
+        if not (request.user.is_active and request.user.is_staff):
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
         return view(request, *args, **kwargs)
 
