@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
+from django.db.models import F
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -56,24 +57,49 @@ class Told:
         return "resent" in self.notice.facts
 
 
+Sendings = Mapping[int, list[Delivery]]
+
+
 def attach(
-    notices: Collection[Notice], order: Order | None = None, waybills: Mapping[int, str] | None = None
+    notices: Collection[Notice],
+    order: Order | None = None,
+    waybills: Mapping[int, str] | None = None,
+    sent: Sendings | None = None,
 ) -> list[Told]:
-    """Return the rows, in four queries at most. `order`, `waybills`: what they are about, where that is known."""
-    sent: dict[int, list[Delivery]] = defaultdict(list)
-    for delivery in Delivery.objects.filter(notice__in=[one.pk for one in notices]).order_by("id"):
-        sent[delivery.notice_id].append(delivery)
+    """Return the rows, in four queries at most. `order`, `waybills`, `sent`: what is known of them already."""
+    sent = _sendings(notices) if sent is None else sent
     staff = staff_names(notices)
     waybills = _waybills(notices) if waybills is None else waybills
     wanted = {one.order_id for one in notices if one.order_id}
     orders = {order.pk: order} if order else Order.objects.only("order_no").in_bulk(wanted)
-    return [_row(one, staff, waybills, orders.get(one.order_id or 0), sent[one.pk]) for one in notices]
+    return [_row(one, staff, waybills, orders.get(one.order_id or 0), sent.get(one.pk, [])) for one in notices]
 
 
 def of_order(order: Order, waybills: Mapping[int, str] | None = None) -> list[Told]:
-    """Return what the buyer and the consignee of an order were told, newest first; `waybills` by id, if known."""
+    """Return what the buyer and the consignee of an order were told, newest first; `waybills` by id, if known.
+
+    Notices and what was sent of them come as one question's rows: an order's page asks many already.
+    """
     told = Notice.objects.filter(order=order, audience__in=(Audience.BUYER, Audience.CONSIGNEE))
-    return attach(list(told.order_by("-created_at", "-id")[:SHOWN]), order, waybills)
+    columns = {f"sent_{name}": F(f"deliveries__{name}") for name in _SHOWN_OF_DELIVERY}
+    notices: dict[int, Notice] = {}
+    sent: dict[int, list[Delivery]] = defaultdict(list)
+    for row in told.annotate(**columns).order_by("-created_at", "-id", "deliveries__id")[: 4 * SHOWN]:
+        notices.setdefault(row.pk, row)
+        values = {name: getattr(row, f"sent_{name}") for name in _SHOWN_OF_DELIVERY}
+        if values["id"] is not None:
+            sent[row.pk].append(Delivery(notice_id=row.pk, **values))
+    return attach(list(notices.values())[:SHOWN], order, waybills, sent)
+
+
+_SHOWN_OF_DELIVERY = ("id", "channel", "state", "said", "code")
+
+
+def _sendings(notices: Collection[Notice]) -> dict[int, list[Delivery]]:
+    sent: dict[int, list[Delivery]] = defaultdict(list)
+    for delivery in Delivery.objects.filter(notice__in=[one.pk for one in notices]).order_by("id"):
+        sent[delivery.notice_id].append(delivery)
+    return sent
 
 
 def state_label(notice: Notice) -> SafeString:

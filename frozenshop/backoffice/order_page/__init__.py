@@ -1,6 +1,8 @@
 """What the page of one order shows, gathered in a bounded number of queries."""
 
 import datetime as dt
+import functools
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from orders.models import Alert, Order, OrderEvent, OrderLine
 EVENTS_SHOWN = 300
 ROWS_SHOWN = 50
 ACTS_READ = 300
+CARRIERS_KEPT_SECONDS = 60
 KINDS = {
     "placed": "下单",
     "paid": "付款",
@@ -287,6 +290,12 @@ def _parcel(link: ShipmentOrder, events: list[TrackingEvent], lines: list[str]) 
 
 
 def _carriers() -> list[tuple[str, str]]:
+    """Return what is offered while a carrier is typed; read once a minute, since hardly ever a new one comes."""
+    return _carriers_in(int(time.monotonic() // CARRIERS_KEPT_SECONDS))
+
+
+@functools.lru_cache(maxsize=1)
+def _carriers_in(_stretch: int) -> list[tuple[str, str]]:
     return list(Carrier.objects.filter(enabled=True).order_by("name").values_list("code", "name"))
 
 
