@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -114,8 +113,7 @@ class LegalHoldAdmin(ReadOnlyAdmin[LegalHold]):
     def _found(self, request: HttpRequest, object_id: str) -> LegalHold:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows: QuerySet[LegalHold] = LegalHold.objects.filter(pk=object_id if object_id.isdecimal() else None)
-        hold = rows.first()
+        hold = LegalHold.objects.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
         if hold is None:
             raise Http404
         return hold

@@ -15,8 +15,8 @@ from orders.models import Customer
 
 logger = structlog.get_logger(__name__)
 
-A_WHILE = 240.0
-"""Seconds: shorter than a worker may be asked to wait for its end."""
+A_WHILE = 120.0
+"""Seconds: well below the limit that ends a task."""
 GRANTED = 500
 
 

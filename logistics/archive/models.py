@@ -1,7 +1,5 @@
 """The archive's own rows. Keys stand under the names that they have on an order, so that a search asks both alike."""
 
-from typing import Self
-
 from django.db import models
 from django.utils import timezone
 
@@ -137,5 +135,5 @@ class Restoration(models.Model):
         return f"{self.order_id}"
 
     @classmethod
-    def newest(cls) -> "models.QuerySet[Self]":
-        return cls._default_manager.order_by("-restored_at", "-order_id")
+    def newest(cls) -> "models.QuerySet[Restoration]":
+        return Restoration.objects.order_by("-restored_at", "-order_id")

@@ -1,8 +1,8 @@
 """The archive as a table of the one search: the same meanings, the same columns."""
 
-from collections.abc import Iterable
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill
 from logistics.search import Table
@@ -10,9 +10,8 @@ from logistics.search import Table
 HEAVY = ("body", "note_sealed")
 
 
-def _of_waybills(condition: Q, most: int) -> Iterable[int]:
-    rows = ArchivedWaybill.objects.filter(condition).order_by("-order_id")
-    return rows.values_list("order_id", flat=True).distinct()[:most]
+def _of_waybills(condition: Q, most: int) -> QuerySet[Any, Any]:
+    return ArchivedWaybill.objects.filter(condition).values_list("order_id", flat=True).distinct()[:most]
 
 
 ARCHIVE: Table[ArchivedOrder] = Table("归档", lambda: ArchivedOrder.objects.defer(*HEAVY), _of_waybills)
