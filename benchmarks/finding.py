@@ -4,7 +4,7 @@
 
 On databases `frozenshop_bench_N` (`benchmarks.database`; made by `seed_demo` where they are missing). For each page it
 prints the medians, their ratio, queries and rows read. Fails if a page takes more than LIMIT times as long at the
-larger size, asks more than MOST_QUERIES, scans a big table, or counts one.
+larger size, asks more than MOST_QUERIES, reads more than MOST_ROWS, scans a big table, or counts one.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from benchmarks import database
 
 LIMIT = 1.5
 MOST_QUERIES = 15
+MOST_ROWS = 50_000
+"""A page that reads more rows than that looks for something without an index, whatever the plan says."""
 MORE_ROUNDS = 4
 """A page beyond the limit is measured so many times as often before it is blamed: the machine may be at other work."""
 DAYS = 730
@@ -99,7 +101,8 @@ def in_turns(page: str, small: Shop, large: Shop, rounds: int, times: tuple[list
 def blamed(found: dict[str, Any], faults: list[str]) -> list[str]:
     too_slow = [f"{found['ratio']} times as long"] if found["ratio"] > LIMIT else []
     too_many = [f"{found['queries']} queries"] if found["queries"] > MOST_QUERIES else []
-    return [*too_slow, *too_many, *faults]
+    too_much = [f"{found['rows_large']} rows read"] if found["rows_large"] > MOST_ROWS else []
+    return [*too_slow, *too_many, *too_much, *faults]
 
 
 def shown(found: dict[str, Any]) -> str:

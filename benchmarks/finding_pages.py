@@ -31,13 +31,16 @@ from frozenshop.backoffice.demo import credentials  # noqa: E402
 from frozenshop.backoffice.roles import ensure_roles  # noqa: E402
 from frozenshop.kernel.changelist import AFTER, BEFORE, BaseAdmin, encode_cursor  # noqa: E402
 from frozenshop.kernel.clock import shanghai  # noqa: E402
+from logistics.models import Shipment  # noqa: E402
 from logistics.search import search_orders  # noqa: E402
-from orders.models import Order  # noqa: E402
+from orders.models import Alert, Customer, Order  # noqa: E402
 
 CHOICES = 6
 """Of a filter with more, so many are looked at, from its first to its last."""
 ALWAYS = ("carrier=SF",)
 CLERKS = "客服"
+LARGEST = (Order, Alert, Shipment, Customer)
+"""Whose lists are looked at first."""
 
 Page = Callable[[], object]
 
@@ -102,7 +105,8 @@ def opened(client: Client, address: str) -> Page:
 
 def list_pages(client: Client) -> Iterator[tuple[str, Page]]:
     """Yield each list: its first page, both ways from a row in its middle, its end, a day, and each filter."""
-    for model, shown in sorted(admin.site._registry.items(), key=lambda pair: pair[0]._meta.label):
+    registered = admin.site._registry.items()
+    for model, shown in sorted(registered, key=lambda pair: (pair[0] not in LARGEST, pair[0]._meta.label)):
         if isinstance(shown, BaseAdmin):
             base = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
             for name, query in list_queries(model, shown, base):

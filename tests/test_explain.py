@@ -34,6 +34,12 @@ def test_a_count_is_at_fault_unless_what_it_counts_has_an_end(monkeypatch, sql, 
     assert bool(plans.faults([sql], BIG)) is fault
 
 
+def test_walking_an_index_is_not_at_fault_where_a_limit_ends_it(monkeypatch):
+    monkeypatch.setattr(plans, "plan", lambda sql: [("orders_order", "index", plans.MANY + 1)])
+    assert plans.faults([SCAN], BIG)
+    assert not plans.faults([f"{SCAN} LIMIT 51"], BIG)
+
+
 @pytest.mark.parametrize(
     ("read", "fault"),
     [
