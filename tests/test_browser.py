@@ -95,7 +95,7 @@ def test_each_number_of_the_index_leads_to_as_many_rows(page):
     tiles = [
         (tile.locator(".tile-count").inner_text(), tile.get_attribute("href")) for tile in page.locator(".tile").all()
     ]
-    assert len(tiles) == 12
+    assert len(tiles) == 14
     for count, url in tiles:
         page.goto(url)
         if any(part in (url or "") for part in ("/costs/", "/settlement/")):  # pages of their own, not lists
@@ -196,6 +196,23 @@ def test_the_batch_view_does_what_it_can_and_says_why_not_for_the_rest(page):
     follow(page, page.get_by_role("button", name="发货", exact=True))
     assert page.get_by_role("heading", name="处理结果：成功 1 行，未处理 3 行").is_visible()
     assert page.get_by_text("没有找到这个订单").is_visible()
+
+
+def test_the_index_says_how_parcels_do(page):
+    page.goto("")
+    for name in ("订单各步", "待处理预警与期限", "时效：最近 12 周的签收"):
+        assert page.get_by_role("heading", name=name).is_visible()
+
+
+def test_keys_lead_through_an_order_but_not_while_somebody_types(page):
+    open_order(page, some_order(page, "?status__exact=delivered"))
+    part = page.locator("[data-parts] a[data-key]").nth(2)
+    page.keyboard.press(part.get_attribute("data-key") or "")
+    assert page.evaluate("'#' + document.activeElement.id") == part.get_attribute("href")
+    page.locator("textarea[name=text]").click()
+    page.keyboard.type("1e")
+    assert page.locator("textarea[name=text]").input_value() == "1e"
+    assert page.evaluate("location.hash") == part.get_attribute("href")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from logistics.models import Shipment, TrackingEvent
 from logistics.places import city_of, province_of
 
 MOST = 20
-ROW, TOP, LEFT, BREADTH = 46, 24, 16, 84
+ROW, TOP, LEFT, BREADTH = 46, 24, 12, 76
 NAMED = 14
 # Of each province's capital, in whole degrees east.
 LONGITUDES = {
@@ -46,7 +46,7 @@ class Stop:
         stay = self.until - self.since
         if stay < dt.timedelta(minutes=1):
             return wording.short_clock(self.since)
-        return f"{wording.short_clock(self.since)} 至 {wording.short_clock(self.until)}，{wording.duration(stay)}"
+        return f"{wording.short_clock(self.since)}，停 {wording.duration(stay)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Route:
     stops: list[Stop]
     left_out: int = 0
 
-    width, text_x = 440, LEFT + BREADTH + 22
+    width, text_x = 340, LEFT + BREADTH + 22
 
     @property
     def height(self) -> int:

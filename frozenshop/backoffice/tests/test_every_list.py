@@ -41,11 +41,15 @@ EXTRA = {
         *({"q": typed} for typed in SEARCHES),
     ),
     "orders.Alert": (
+        {"due": "long_over"}, {"due": "soon"},
         {"state": "overdue"}, {"state": "resolved"}, {"state": "snoozed"}, {"owner": "me"}, {"kind": "stale"},
         {"severity": "2high"}, {"acts": "service"}, {"incident": "1"}, {"incident": "any"},
         {"q": "C0000005"},
     ),
     "logistics.Shipment": (
+        {"delivered_from": "2026-01-01", "delivered_to": "2026-12-31"}, {"carrier": "SF"}, {"board": "arriving"},
+        {"delivered_from": "2026-01-01", "carrier": "SF", "promise": "late", "lane": "浙江→上海"},
+        {"board": "stale", "place": "上海"},
         {"at": "2026-06-01"}, {"end": "1"}, {"status__exact": "delivered"}, {"status__exact": "no_trace"},
         {"q": "SF0000000007"},
     ),

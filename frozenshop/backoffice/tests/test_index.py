@@ -4,8 +4,9 @@ import pytest
 
 from frozenshop.backoffice.tests.pages import listed
 from frozenshop.backoffice.worklists import WORKLISTS
-from frozenshop.kernel.clock import now
+from frozenshop.kernel.clock import now, shanghai, start_of_day
 from frozenshop.kernel.models import OutboxMessage
+from logistics.models import Shipment
 from logistics.problems import subject
 from logistics.tests.factories import make_shipment, report
 from orders import alerting
@@ -22,6 +23,9 @@ def tile(client, name: str):
 def test_each_number_is_the_length_of_the_list_it_opens(lead):
     make_order("paid", order_no="SHIP", placed_at=(now() - dt.timedelta(days=6)).isoformat())
     report(make_shipment(make_order("paid", order_no="LOCKER")), "awaiting_pickup")
+    make_shipment(make_order("paid", order_no="UNCOLLECTED"))
+    due = report(make_shipment(make_order("paid", order_no="DUE")), "in_transit")
+    Shipment.objects.filter(pk=due.pk).update(eta_latest=start_of_day(shanghai(now()).date()))
     make_order("paid", order_no="LATE", promised_by=(now() - dt.timedelta(minutes=1)).isoformat())
     for kind in (AlertKind.STALE, AlertKind.EXCEPTION, AlertKind.RETURNED):
         order = make_order("paid", order_no=kind.name)

@@ -126,7 +126,8 @@ def test_each_week_carrier_and_lane_opens_its_deliveries_and_the_late_ones(lead)
 
 
 def test_each_reason_for_not_telling_opens_its_notices(lead):
-    given = {"audience": "buyer", "recipient": "customer:1", "milestone": "delivered", "occurred_at": now(), "due_at": now()}
+    instants = {"occurred_at": now(), "due_at": now()}
+    given = {"audience": "buyer", "recipient": "customer:1", "milestone": "delivered", **instants}
     for n, why in enumerate(("failed", "failed", "unknown", "budget")):
         Notice.objects.create(subject=f"order:{n}", state=Notice.State.NOT_TOLD, why=why, **given)
     Notice.objects.create(subject="old", state="not_told", why="failed", created_at=now() - 8 * DAY, **given)
