@@ -110,9 +110,9 @@ def change(user: AbstractBaseUser, view_id: int, name: str, *, shared: bool) -> 
             mine = SavedView.objects.filter(pk=view_id, owner_id=user.pk)
             if not mine.update(name=name, name_key=key, shared_name=key if shared else None):
                 raise NotPossible(GONE, fields={})
+            return mine.get()
     except IntegrityError:
         raise NotPossible(_taken(name), fields={}) from None
-    return SavedView.objects.get(pk=view_id)
 
 
 def delete(user: AbstractBaseUser, view_id: int) -> str:
