@@ -242,6 +242,8 @@ STAFF_IDLE_MINUTES = env.int("STAFF_IDLE_MINUTES", default=60, at_least=5, at_mo
 SESSION_COOKIE_AGE = STAFF_SESSION_HOURS * 3600
 # How long after a password or second factor staff may unmask, export and change roles without giving it again.
 STAFF_REAUTH_MINUTES = env.int("STAFF_REAUTH_MINUTES", default=15, at_least=1, at_most=1440)
+EXPORT_KEEP_HOURS = env.int("EXPORT_KEEP_HOURS", default=24, at_least=1, at_most=720)
+EXPORT_UNMASKED_ROWS = env.int("EXPORT_UNMASKED_ROWS", default=20_000, at_least=1, at_most=1_000_000)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0, at_least=0, at_most=10)
 if not DEBUG:

@@ -121,6 +121,7 @@ PAGES: Mapping[str, Needs] = MappingProxyType(
         **{f"orders_order_{name}": _both("orders.view_order") for name in ("find", "forget", "views", "view")},
         "orders_order_columns": _both("orders.view_order"),
         "orders_alert_statistics": _both("orders.view_alert"),
+        "backoffice_batch_export": _both("orders.export_order"),
         "backoffice_batch_progress": _both("backoffice.view_batch"),
         "backoffice_batch_report": _both("backoffice.view_batch"),
         "backoffice_batch_file": _both("backoffice.view_batch"),

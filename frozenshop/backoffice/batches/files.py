@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Iterator
-from typing import IO
+from typing import IO, Any
 
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchFilePiece
 from frozenshop.kernel import crypto
@@ -20,6 +20,24 @@ def keep(batch: Batch, kind: str, name: str, media_type: str, source: IO[bytes])
         file.size += len(piece)
     file.save(update_fields=["size"])
     return file
+
+
+def open_result(batch: Batch, name: str, media_type: str) -> BatchFile:
+    """Return a new empty file that a batch makes, to be written by `append`."""
+    return BatchFile.objects.create(batch=batch, kind=BatchFile.Kind.RESULT, name=name[:150], media_type=media_type)
+
+
+def append(file: BatchFile, content: bytes, *, written: dict[str, Any] | None = None) -> None:
+    """Add to the end of a file, and note how far its writer is. Call it in the transaction of what it records."""
+    last = file.pieces.order_by("-position").values_list("position", flat=True).first()
+    first = 0 if last is None else last + 1
+    for position, start in enumerate(range(0, len(content), PIECE_BYTES), first):
+        piece = base64.b64encode(content[start : start + PIECE_BYTES]).decode()
+        sealed = crypto.seal(piece, purpose=_purpose(file, position))
+        BatchFilePiece.objects.create(file=file, position=position, sealed=sealed)
+    file.size += len(content)
+    file.written = written
+    file.save(update_fields=["size", "written"])
 
 
 def read(file: BatchFile) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from frozenshop.backoffice.batches import moves, reports
 from frozenshop.backoffice.batches.acts import act_view, allowed_acts
 from frozenshop.backoffice.batches.kinds import known_kind
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchRow
+from frozenshop.backoffice.exporting.pages import export_view
 from frozenshop.kernel.changelist import ReadOnlyAdmin, staff_user
 
 OTHERS = "backoffice.view_others_batch"
@@ -57,6 +58,7 @@ class BatchAdmin(ReadOnlyAdmin[Batch]):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
+            path("export/<slug:what>/", view(export_view), name="backoffice_batch_export"),
             path("<int:batch_id>/progress/", view(self.progress_view), name="backoffice_batch_progress"),
             path("<int:batch_id>/report/", view(self.report_view), name="backoffice_batch_report"),
             path("<int:batch_id>/file/", view(self.file_view), name="backoffice_batch_file"),
