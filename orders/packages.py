@@ -13,7 +13,6 @@ MAX_PACKING_RATIO = 200
 MAX_MEMBERS = 2_000
 MANY = 20
 _PIECE = 1 << 16
-_FIRST_SHEET = "xl/worksheets/sheet1.xml"
 
 
 class Unreadable(Invalid):
@@ -50,9 +49,18 @@ def structure(path: Path) -> Structure:
     """Return what the first sheet has beside its cells. Raises Unreadable."""
     found = Structure([], [], [])
 
+    ids: list[str] = []
+    parts: dict[str, str] = {}
+
     def sheet(name: str, attributes: dict[str, str]) -> None:
-        if name.endswith("sheet") and attributes.get("state", "visible") == "visible":
-            found.sheets.append(attributes.get("name", "")[:31])
+        if name.rpartition(":")[2] == "sheet":
+            ids.append(attributes.get("r:id", ""))
+            if attributes.get("state", "visible") == "visible":
+                found.sheets.append(attributes.get("name", "")[:31])
+
+    def relation(name: str, attributes: dict[str, str]) -> None:
+        target = attributes.get("Target", "")
+        parts[attributes.get("Id", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
     def row(name: str, attributes: dict[str, str]) -> None:
         if name == "row" and attributes.get("hidden") in ("1", "true") and len(found.hidden) < MANY:
@@ -63,8 +71,9 @@ def structure(path: Path) -> Structure:
     try:
         with zipfile.ZipFile(path) as archive:
             _walk(archive, "xl/workbook.xml", sheet)
-            if _FIRST_SHEET in archive.namelist():
-                _walk(archive, _FIRST_SHEET, row)
+            _walk(archive, "xl/_rels/workbook.xml.rels", relation)
+            if ids and (first := parts.get(ids[0])):
+                _walk(archive, first, row)
     except Exception as error:
         raise Unreadable("XLSX 文件已损坏，请重新导出") from error
     return found

@@ -1,6 +1,7 @@
 """The two kinds of batches behind an import: the check, which writes nothing but its report, and the import itself."""
 
 import itertools
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,15 +31,23 @@ _State = BatchRow.State
 
 @contextmanager
 def opened(batch: Batch) -> Iterator[Path]:
-    """Yield the uploaded file of an import as a file that goes away again. Raises NotPossible once its time is over."""
+    """Yield the uploaded file of an import, opened in memory where the system can: a kill leaves nothing of it behind.
+
+    Raises NotPossible once its time is over.
+    """
     kept = BatchFile.objects.filter(batch=batch, kind=BatchFile.Kind.UPLOAD).first()
     if kept is None:
         raise NotPossible("上传的文件已经到期删除，请重新上传")
-    with tempfile.TemporaryDirectory(prefix="import-") as folder:
-        path = Path(folder) / "upload"
-        with path.open("wb") as target:
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("import"), "w+b") as target:
             files.copy(kept, target)
-        yield path
+            target.flush()
+            yield Path(f"/proc/self/fd/{target.fileno()}")
+        return
+    with tempfile.NamedTemporaryFile(prefix="import-") as target:
+        files.copy(kept, target)
+        target.flush()
+        yield Path(target.name)
 
 
 def what_of(batch: Batch) -> What:
@@ -113,7 +122,7 @@ class Check(_OfFile):
 
 def _row(batch: Batch, number: int, one: Row) -> BatchRow:
     made = BatchRow(batch=batch, number=number, about=one.about)
-    if one.given is not None:
+    if one.given is not None and not one.blocked:  # else a second try would take in what the file says twice
         made.seal_given({"row": one.number, "given": one.given})
     if one.blocked:
         first = next((finding for finding in one.findings if finding.blocks), None)
