@@ -15,7 +15,7 @@ from logistics import places
 from logistics.cadence import FINAL
 from logistics.models import Shipment, ShipmentStatus
 from logistics.problems import LADDER, shipment_id_of
-from notifications.models import Notice
+from notifications.models import Notice, ShippingReport
 from notifications.settlement import frozen, guard
 from orders.models import Alert
 
@@ -63,7 +63,7 @@ def place_of(location: str) -> str:
     return places.city_of(location) or places.province_of(location) or NOWHERE
 
 
-def held_back() -> QuerySet[guard.ShippingReport]:
+def held_back() -> QuerySet[ShippingReport]:
     """Return the reports of money that WeChat holds back because it wasn't told in its time."""
     return frozen.untold().filter(order__paid_at__lt=clock.now() - guard.WECHATS_LIMIT)
 

@@ -16,7 +16,7 @@ def counts(wanted: Mapping[str, QuerySet[Any]], most: int) -> dict[str, int]:
     if not wanted:
         return {}
     connection = connections[next(iter(wanted.values())).db]
-    names, parts, parameters = [], [], list[Any]()
+    names, parts, parameters = list[str](), list[str](), list[Any]()
     for name, rows in wanted.items():
         few = rows.order_by().values_list("pk")[:most]
         try:
