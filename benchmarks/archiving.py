@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import random
+import resource
+import selectors
 import signal
 import statistics
 import subprocess
@@ -30,6 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, required=True)
     parser.add_argument("--kills", type=int, default=0, help="so often the archiving process is killed at random")
+    parser.add_argument("--workers", type=int, default=1, help="archiving processes at once")
     parser.add_argument("--batch", type=int, default=500, help="orders in a transaction")
     parser.add_argument("--step", choices=("count", "search", "archive", "compare"), help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -38,13 +41,13 @@ def main() -> int:
 
         django.setup()
         return {"count": count, "search": search, "archive": archive, "compare": compare}[given.step]()
-    return whole(given.orders, given.kills, given.batch)
+    return whole(given.orders, given.workers, given.kills, given.batch)
 
 
-def whole(orders: int, kills: int, batch: int) -> int:
+def whole(orders: int, workers: int, kills: int, batch: int) -> int:
     made = prepared(orders) | {"ARCHIVE_BATCH": str(batch)}
     before, alone = step("count", made), step("search", made)
-    seconds, died = archived(made, kills, before["finished"])
+    seconds, burnt, died = archived(made, workers, kills, before["finished"])
     after, both, compared = step("count", made), step("search", made), step("compare", made)
     moved = before["hot"] - after["hot"]
     show(
@@ -53,6 +56,8 @@ def whole(orders: int, kills: int, batch: int) -> int:
         archived=moved,
         seconds=round(seconds, 1),
         orders_per_s=round(moved / seconds),
+        workers=workers,
+        own_cpu_us_per_order=round(burnt * 1e6 / max(moved, 1)),
         killed=died,
         bytes_per_order=round(after["bytes"] / max(moved, 1)),
     )
@@ -99,28 +104,47 @@ def step(name: str, made: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-def archived(made: dict[str, str], kills: int, finished: int) -> tuple[float, int]:
-    """Archive to the end; return the seconds in all, and how often the process was killed."""
+def archived(made: dict[str, str], workers: int, kills: int, finished: int) -> tuple[float, float, int]:
+    """Archive to the end; return the seconds in all, those of the archivers' own processors, and how many were killed.
+
+    Several at once pass over what another has locked.
+    """
     marks = sorted(random.randrange(finished) for _ in range(kills))
-    started, died, moved = time.monotonic(), 0, 0
-    while True:
-        process = subprocess.Popen(
-            command("archive"), env=os.environ | made, cwd=database.ROOT, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            moved += int(line)
-            if marks and moved >= marks[0]:
-                marks.pop(0)
-                time.sleep(random.random() / 3)  # anywhere within a batch
-                process.send_signal(signal.SIGKILL)
-                died += 1
-                break
-        else:
-            if process.wait():
-                raise SystemExit(f"archiving ended with {process.returncode}")
-            return time.monotonic() - started, died
-        process.wait()
+    started, burnt = time.monotonic(), _burnt()
+    moved = died = 0
+    running = [_archiver(made) for _ in range(workers)]
+    with selectors.DefaultSelector() as told:
+        for process in running:
+            told.register(process.stdout, selectors.EVENT_READ, process)  # type: ignore[arg-type]
+        while told.get_map():
+            for key, _ in told.select():
+                process = key.data
+                line = process.stdout.readline()
+                moved += int(line or 0)
+                if line and marks and moved >= marks[0]:
+                    marks.pop(0)
+                    time.sleep(random.random() / 3)  # anywhere within a batch
+                    process.kill()
+                    died += 1
+                if not line:
+                    told.unregister(process.stdout)
+                    if code := process.wait():
+                        if code != -signal.SIGKILL:
+                            raise SystemExit(f"archiving ended with {code}")
+                        again = _archiver(made)
+                        told.register(again.stdout, selectors.EVENT_READ, again)  # type: ignore[arg-type]
+    return time.monotonic() - started, _burnt() - burnt, died
+
+
+def _archiver(made: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command("archive"), env=os.environ | made, cwd=database.ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _burnt() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 # --- in a process of its own, with the settings of that database ----------------------------------
