@@ -35,7 +35,7 @@ USUAL = (
     *("parcels", "last_event", "silence", "open_alerts"),
 )
 """The list's own columns, until a person chooses others."""
-OFFERED = (*USUAL, *("city", "total", "paid", "not_shipped", "shipped", "promised", "eta", "delivered", "updated"))
+OFFERED = (*USUAL, *("place", "total", "paid", "not_shipped", "shipped", "promised", "eta", "delivered", "updated"))
 
 
 class OrderAdmin(BaseAdmin[Order]):
@@ -80,7 +80,8 @@ class OrderAdmin(BaseAdmin[Order]):
         asked = Asked.of(request, search_term)
         found = asked.found()
         request.finding = Finding(asked, found)  # type: ignore[attr-defined]
-        return queryset.filter(pk__in=found.ids), False
+        # Not as a subquery: of that the database first reads all, to sort it, and a city has a million orders.
+        return queryset & found.orders.order_by(), False
 
     def prepare_rows(self, rows: list[Order]) -> list[Order]:
         attach(rows)
@@ -120,7 +121,7 @@ class OrderAdmin(BaseAdmin[Order]):
         return format_html_join(" ", "{}", ((label,) for label in Row(order).alerts))
 
     @admin.display(description="城市")
-    def city(self, order: Order) -> str:
+    def place(self, order: Order) -> str:
         return order.city or "—"
 
     @admin.display(description="金额")

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     PLACED_ON = "placed_on"
     PRODUCT = "product"
     CITY = "city"
+    NUMBER = "number"
 
 
 PERSONAL = frozenset({Kind.PHONE, Kind.TAIL, Kind.NAME})
@@ -128,6 +129,12 @@ def order_no(text: str, period: Period) -> Meaning:
     """A whole order number is one order, whenever it was placed."""
     del period
     return Meaning(Kind.ORDER_NO, "订单号", f"订单号 {text}", where=Q(order_no=text))
+
+
+def number(text: str) -> Meaning:
+    """What has digits and fitted nothing."""
+    where = Q(order_no=text)
+    return Meaning(Kind.NUMBER, "号码", f"订单号、运单号、商品编码 {text}", where=where, certain=True)
 
 
 def order_prefix(text: str, period: Period) -> Meaning:

@@ -181,6 +181,4 @@ def sentences(text: str, taken: Meaning) -> Sequence[str]:
     digits = "".join(re.findall(r"[0-9]", text))
     if taken.kind is not Kind.PHONE and len(digits) in (10, 12) and digits.startswith("1") and not digits.strip(text):
         return (f"手机号应有 11 位，这里是 {len(digits)} 位。",)
-    if taken.kind is Kind.NAME and KEY.fullmatch(text.strip()):
-        return (NUMBERS,)
     return (told.get(taken.kind, NUMBERS),)

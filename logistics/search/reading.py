@@ -91,7 +91,10 @@ def _affixes(text: str, period: Period) -> Iterator[Meaning]:
     if KEY.fullmatch(text) and len(text) >= AFFIX_AT_LEAST:
         yield means.order_prefix(text, period)
         yield means.waybill_suffix(text, period)
+    yield means.name(text, period)
     yield means.product(text, period)
+    if KEY.fullmatch(text) and any(mark.isdigit() for mark in text):
+        yield means.number(text)
     yield means.name(text, period, certain=True)
 
 

@@ -18,8 +18,8 @@ def shown(client, **query) -> list[str]:
 
 def test_columns_are_chosen_in_an_order_and_put_back(lead, service):
     make_order()
-    lead.post(COLUMNS, {"shown": ["placed", "city", "total"], "total": "2", "city": "3", "placed": "9"})
-    assert shown(lead) == ["order_no", "total", "city", "placed"]
+    lead.post(COLUMNS, {"shown": ["placed", "place", "total"], "total": "2", "place": "3", "placed": "9"})
+    assert shown(lead) == ["order_no", "total", "place", "placed"]
     assert shown(service) == list(USUAL)
     lead.post(COLUMNS, {"reset": "1"})
     assert shown(lead) == list(USUAL)
@@ -41,18 +41,18 @@ def test_every_offered_column_shows_itself(lead):
 
 
 def test_the_form_marks_what_is_shown_now(lead):
-    lead.post(COLUMNS, {"shown": ["city"]})
+    lead.post(COLUMNS, {"shown": ["place"]})
     rows = lead.get(COLUMNS).context["rows"]
-    assert [row["name"] for row in rows if row["shown"]] == ["order_no", "city"]
+    assert [row["name"] for row in rows if row["shown"]] == ["order_no", "place"]
     assert {row["name"] for row in rows} == set(OFFERED)
 
 
 def test_a_view_brings_the_columns_it_was_saved_with(lead, service):
-    lead.post(COLUMNS, {"shown": ["city"]})
+    lead.post(COLUMNS, {"shown": ["place"]})
     lead.post(f"{ORDERS}views/", {"name": "城市", "todo": "late", "shared": "1"})
     lead.post(COLUMNS, {"reset": "1"})
     view = SavedView.objects.get()
-    assert shown(service, view=view.pk) == shown(lead, view=view.pk) == ["order_no", "city"]
+    assert shown(service, view=view.pk) == shown(lead, view=view.pk) == ["order_no", "place"]
     assert shown(service) == list(USUAL)
 
 

@@ -66,7 +66,7 @@ def test_a_search_with_all_around_it_asks_little(lead, typed):
 def test_a_saved_view_with_its_count_asks_little(lead):
     for number in range(60):
         make_order(order_no=f"N{number}")
-    lead.post(f"{ORDERS}columns/", {"shown": ["city"]})
+    lead.post(f"{ORDERS}columns/", {"shown": ["place"]})
     address = lead.post(f"{ORDERS}views/", {"name": "待付款", "status__exact": "placed"})["Location"]
     with CaptureQueriesContext(connection) as asked:
         assert lead.get(address).context["cl"].counted == "共 60 条"
