@@ -135,6 +135,11 @@ def _undo_preview(batch: Batch) -> str:
     return kind.undo_preview(batch) if kind else ""
 
 
+def _may_cancel(batch: Batch, user: User) -> bool:
+    """Whoever decides on it says no instead, with a reason."""
+    return batch.state not in moves.ENDED and _may_stop(batch, user) and not _is_waiting(batch, user)
+
+
 def _is_waiting(batch: Batch, user: User) -> bool:
     return batch.state == State.WAITING and moves.may_decide(batch, user)
 
@@ -148,7 +153,7 @@ ACTS = {
             "cancel",
             "取消任务",
             "已取消；已经完成的行不变。",
-            lambda batch, user: batch.state not in moves.ENDED and _may_stop(batch, user),
+            _may_cancel,
             _cancel,
             lambda batch: "在下一行之前停下，已经完成的行不变。" if batch.open else "",
             tone="danger",
