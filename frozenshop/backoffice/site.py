@@ -72,6 +72,12 @@ class StaffSite(AdminSite):
 
         return login_view(self, request, extra_context or {})
 
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        from frozenshop.backoffice import audit_signin
+
+        audit_signin.left(request)
+        return super().logout(request, extra_context)
+
     def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

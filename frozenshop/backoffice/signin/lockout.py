@@ -19,6 +19,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponseBase
 
+from frozenshop.backoffice import audit_signin
 from frozenshop.backoffice.signin import metrics
 from frozenshop.backoffice.signin.models import SignInAttempts
 from frozenshop.kernel import audit, clock, crypto, purging
@@ -134,6 +135,7 @@ class Gate:
 
     def wrong(self) -> None:
         metrics.count("password", "wrong")
+        audit_signin.refused(self.request, self.scopes[0].subject)
         for scope in self.scopes:
             failed(scope, "password")
 

@@ -175,6 +175,21 @@ def test_a_page_asks_as_little_for_many_rows_as_for_few(lead, page):
     assert len(many) <= len(few) <= 15
 
 
+def test_a_wrong_password_is_on_record_without_what_was_typed(client):
+    user = User.objects.create_user("lin", password="right-password-1", is_staff=True)
+    for name in ("lin", "typed-secret"):
+        client.post("/admin/login/", {"username": name, "password": "wrong-one"})
+    known, unknown = AuditEntry.objects.filter(action="signin.refused").order_by("pk")
+    assert (known.subject, unknown.subject) == (f"staff:{user.pk}", "")
+    assert "typed-secret" not in str(AuditEntry.objects.values())
+
+
+def test_leaving_is_on_record(lead):
+    lead.post("/admin/logout/")
+    entry = AuditEntry.objects.get(action="signin.left")
+    assert entry.subject == entry.actor
+
+
 def test_an_entry_says_where_in_the_chain_it_is(lead):
     pk = act()
     assert "还没有封印" in text(lead.get(f"/admin/kernel/auditentry/{pk}/change/"))

@@ -1,7 +1,6 @@
 """`manage.py install_audit_triggers [--remove] [--dry-run]`: the database itself watches the tables that matter."""
 
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from frozenshop.kernel.audit import testimony, triggers, witnessing
 class Command(BaseCommand):
     help = "在 MySQL/MariaDB 上装好（或拆除）审计的第二见证；用管理员账号，可重复运行"
 
-    requires_system_checks: Sequence[str] = ()
+    requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", default="", help="管理员账号；不给则用 AUDIT_ADMIN_DATABASE_URL")

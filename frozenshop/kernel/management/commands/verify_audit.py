@@ -1,7 +1,6 @@
 """`manage.py verify_audit [--checkpoint PATH] [--write-checkpoint FILE]`: was the audit changed afterwards?"""
 
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ SHOWN = 50
 class Command(BaseCommand):
     help = "核对审计链；发现改动时返回 1 并指出第一条。--checkpoint 还能发现末尾被截断和整链重写"
 
-    requires_system_checks: Sequence[str] = ()
+    requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
