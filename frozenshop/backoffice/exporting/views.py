@@ -5,6 +5,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -92,11 +93,10 @@ def query_of(request: HttpRequest, model: type[Model], user: User) -> str:
 
 def told(query: str) -> dict[str, str]:
     """Return what of an address may stand in the audit: names of filters, and values that can't name anybody."""
-    return {name: value if _tells_nobody(name, value) else "…" for name, value in QueryDict(query).items()}
+    return {name: text if _tells_nobody(name, text) else "…" for name, text in parse_qsl(query, keep_blank_values=True)}
 
 
-def _tells_nobody(name: str, value: object) -> bool:
-    text = str(value)
+def _tells_nobody(name: str, text: str) -> bool:
     if name in NOT_TOLD or not _WORD.fullmatch(text):
         return False
     return _is_day(text) or not _LONG_NUMBER.search(text)

@@ -53,7 +53,7 @@ class XlsxTable:
         return self._begin_sheet()
 
     def rows(self, rows: Iterable[Sequence[Value]]) -> bytes:
-        made, lines = b"", []
+        made, lines = b"", list[str]()
         for row in rows:
             if self.state["lines"] >= self.most_rows:
                 made += self._write("".join(lines)) + self._end_sheet() + self._begin_sheet()
@@ -108,7 +108,8 @@ class XlsxTable:
         return self._counted(LAST_BLOCK + sizes)
 
     def _directory(self) -> bytes:
-        entries, at = self.state["entries"], self.state["size"]
+        entries: list[dict[str, Any]] = self.state["entries"]
+        at = self.state["size"]
         made = b"".join(_listed(entry) for entry in entries)
         end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, len(entries), len(entries), len(made), at, 0)
         return self._counted(made + end)
@@ -119,7 +120,7 @@ class XlsxTable:
 
 
 def _listed(entry: dict[str, Any]) -> bytes:
-    name = entry["name"].encode()
+    name: bytes = entry["name"].encode()
     sizes = (entry["crc"], entry["packed"], entry["size"])
     head = struct.pack("<4s6H3L", b"PK\x01\x02", 20, 20, SIZES_FOLLOW, DEFLATED, 0, NEW_YEAR_1980, *sizes)
     return head + struct.pack("<5H2L", len(name), 0, 0, 0, 0, 0, entry["at"]) + name

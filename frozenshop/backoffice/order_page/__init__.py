@@ -68,6 +68,7 @@ LOOKS = {
     "order.unmasked": "查看完整收件人",
     "driver.address_shown": "司机查看地址",
     "order.exported": "导出",
+    "order.exported_unmasked": "导出完整收件人",
 }
 """Acts by which somebody saw personal data of the order in full."""
 
