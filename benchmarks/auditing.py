@@ -13,7 +13,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from frozenshop.kernel.models import AuditEntry
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = os.environ.get("BENCH_DATABASE_SERVER", "mysql://root@127.0.0.1:3306")
@@ -56,7 +60,7 @@ def build(rows: int) -> float:
 
 
 def create() -> None:
-    import MySQLdb
+    import MySQLdb  # type: ignore[import-untyped]
 
     parts = urlsplit(SERVER)
     connection = MySQLdb.connect(
@@ -86,7 +90,7 @@ def write(numbers: range, head: str) -> str:
     return head
 
 
-def row(number: int) -> "object":
+def row(number: int) -> "AuditEntry":
     """Return a row like those of the back office: half with a reason, half with details."""
     from frozenshop.kernel.models import AuditEntry
 

@@ -87,7 +87,7 @@ def _is_signed(content: Mapping[str, Any], signature: str) -> bool:
         key.verify(bytes.fromhex(signature), _signed_text(content))
     except (InvalidSignature, ValueError):
         return False
-    return content["key"] == public_key()
+    return str(content["key"]) == public_key()
 
 
 def _is_of_earlier(content: Mapping[str, Any], signature: str) -> bool:

@@ -11,7 +11,7 @@ from frozenshop.kernel.audit import witnessing
 from frozenshop.kernel.audit.witnessing import KINDS, PREFIX, Witnessed, schema_of
 
 if TYPE_CHECKING:
-    from MySQLdb.cursors import Cursor
+    from MySQLdb.cursors import Cursor  # type: ignore[import-untyped]
 
 LOCK_SECONDS = 5
 """Nobody waits longer behind us for a table that is busy; then it fails, and is run again."""
@@ -21,7 +21,7 @@ Say = Callable[[str], object]
 @contextmanager
 def administrator(url: str) -> Iterator["Cursor"]:
     """Yield a cursor of the account in the address. Raises MySQLdb.Error."""
-    import MySQLdb
+    import MySQLdb  # type: ignore[import-untyped]
 
     given = environ.Env.db_url_config(url)
     account = {"host": given["HOST"] or "127.0.0.1", "user": given["USER"], "password": given["PASSWORD"] or ""}

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         url = options["url"] or settings.AUDIT_ADMIN_DATABASE_URL
         if not url:
             raise CommandError("请用 --url 或 AUDIT_ADMIN_DATABASE_URL 给出管理员账号。", returncode=2)
-        from MySQLdb import Error
+        from MySQLdb import Error  # type: ignore[import-untyped]
 
         try:
             with triggers.administrator(url) as cursor:
