@@ -310,7 +310,8 @@ class BaseAdmin(admin.ModelAdmin[RowT]):
 
     def save_model(self, request: HttpRequest, obj: RowT, form: Any, change: bool) -> None:
         """Write only what the form changed, so that a counter that moved meanwhile isn't put back."""
-        obj.save(update_fields=form.changed_data if change else None)
+        own = {field.name for field in self.opts.concrete_fields}
+        obj.save(update_fields=[name for name in form.changed_data if name in own] if change else None)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         record_act(request, f"{self.opts.model_name}.added", f"{self.opts.model_name}:{obj.pk}")

@@ -76,7 +76,7 @@ def page(request: HttpRequest, fault: str = "") -> HttpResponse:
     from frozenshop.backoffice.signin import factors, passkeys
 
     resend = request.method == "POST" and not request.FILES
-    kept = [(name, value) for name, values in request.POST.lists() if name not in OWN_FIELDS for value in values]
+    kept = [(name, value) for name, values in request.POST.lists() if _carried(name) for value in values]
     has_factor = settings.STAFF_SECOND_FACTOR != factors.OFF and factors.has_any(request.user)
     context = {
         **admin.site.each_context(request),
@@ -94,3 +94,8 @@ def page(request: HttpRequest, fault: str = "") -> HttpResponse:
     answer[ASKED_HEADER] = "required"
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _carried(name: str) -> bool:
+    """Passwords stand in no page; whoever was setting one is asked for it once more."""
+    return name not in OWN_FIELDS and "password" not in name

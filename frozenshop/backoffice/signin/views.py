@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from frozenshop.backoffice.signin import factors, passkeys, recent, recovery, sessions, totp
 from frozenshop.backoffice.signin.login import wanted_address
-from frozenshop.backoffice.signin.models import Authenticator
+from frozenshop.backoffice.signin.models import Authenticator, RecoveryCode
 from frozenshop.kernel.changelist import record_act
 
 View = Callable[..., HttpResponse]
@@ -153,6 +153,8 @@ def remove_view(request: HttpRequest, factor_id: int) -> HttpResponse:
     if settings.STAFF_SECOND_FACTOR == factors.REQUIRED and not others:
         messages.error(request, "必须保留至少一种二次验证方式。请先添加另一种。")
     elif theirs.filter(pk=factor_id).delete()[0]:
+        if not others:
+            RecoveryCode.objects.filter(user=request.user.pk).delete()
         record_act(request, "signin.factor_removed", f"staff:{request.user.pk}", details={"left": others})
         messages.success(request, "已移除。")
     return HttpResponseRedirect(reverse("admin:signin_account"))
