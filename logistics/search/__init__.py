@@ -33,11 +33,6 @@ class Found:
     def label(self) -> str:
         return self.meaning.label
 
-    @property
-    def ids(self) -> QuerySet[Order, Any]:
-        """The orders as a subquery, for `pk__in` of another queryset."""
-        return self.orders.order_by().values("pk")
-
 
 def search(
     text: str, tables: Sequence[Table[Any]], period: Period, *, kind: Kind | None = None
