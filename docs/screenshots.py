@@ -30,6 +30,8 @@ def main() -> None:
         page.fill("#id_password", demo["staff"]["password"])
         page.click("input[type=submit]")
         keep(page, "admin-index")
+        page.locator("#board-passages").evaluate("board => board.scrollIntoView()")
+        keep(page, "admin-dashboard")
         page.goto(f"{admin}orders/order/")
         keep(page, "admin-orders")
         numbers = [link.inner_text() for link in page.locator(NUMBERS).all()][:7]
@@ -41,6 +43,9 @@ def main() -> None:
                 break
         page.locator(NUMBERS).first.click()
         keep(page, "admin-order")
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        keep(page, "admin-order-phone")
+        page.set_viewport_size(SIZE)  # type: ignore[arg-type]
         page.goto(f"{admin}orders/order/?status__exact=in_transit")
         page.locator(NUMBERS).first.click()
         page.locator("summary:has-text('司机链接')").first.click()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from frozenshop.backoffice.dashboard.weeks import Cell, Series
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 220, 44, 10, 26
-INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - 26, HEIGHT - TOP - BOTTOM
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 224, 60, 12, 28
+INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - 32, HEIGHT - TOP - BOTTOM
 LINES = 5
 SPARK_WIDTH, SPARK_HEIGHT = 120, 28
 

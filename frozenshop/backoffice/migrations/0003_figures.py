@@ -1,10 +1,10 @@
+"""Figures of the index page, counted beforehand, in tables of their own that the former release doesn't know."""
+
 import frozenshop.kernel.fields
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Figures of the index page, counted beforehand."""
-
     dependencies = [("backoffice", "0002_batches")]
 
     operations = [
