@@ -30,6 +30,7 @@ SEARCHES = (
     ),
 )
 EXTRA = {
+    "backoffice.Batch": ({"state__exact": "running"},),
     "orders.Order": (
         *({"todo": key} for key in WORKLISTS), {"placed_within": "7"}, {"at": "2026-06-01"}, {"end": "1"},
         {"todo": "due_today", "status__exact": "shipped", "placed_within": "30"},

@@ -349,6 +349,10 @@ def test_the_list_leads_to_its_export_with_its_filters(client):
     assert f"{FORM}?status__exact=paid" in shown
 
 
+def test_the_queue_of_alerts_leads_to_its_export_too(client):
+    assert "/admin/backoffice/batch/export/alerts/?kind=stale" in text(client.get("/admin/orders/alert/?kind=stale"))
+
+
 def test_the_queue_of_alerts_is_exported_too(client):
     order = make_order("paid", order_no="A-1")
     alerting.open_alert(AlertKind.PAID_AFTER_CANCELLED, subject="A-1", order=order, detail="=1+1")
