@@ -1,6 +1,7 @@
 """Many new orders in few statements: each ends as `services.take_order` leaves it, which a test holds so."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
@@ -130,7 +131,9 @@ def _grant(orders: Sequence[Order], inputs: Sequence[OrderInput]) -> None:
     OrderAccess.objects.bulk_create(accesses)
 
 
-def _event(order: Order, kind: str, to: OrderStatus, at: object, actor: Actor, **more: object) -> OrderEvent:
+def _event(
+    order: Order, kind: str, to: OrderStatus, at: dt.datetime, actor: Actor, reference: str | None = None
+) -> OrderEvent:
     return OrderEvent(
         order=order,
         kind=kind,
@@ -139,5 +142,5 @@ def _event(order: Order, kind: str, to: OrderStatus, at: object, actor: Actor, *
         occurred_at=at,
         source=actor.source,
         actor=actor.name,
-        **more,
+        reference=reference,
     )

@@ -20,7 +20,7 @@ from frozenshop.backoffice.export import csv_response
 from frozenshop.backoffice.order_actions import CHANGE, checked
 from frozenshop.backoffice.order_rows import Row
 from frozenshop.kernel import replica
-from frozenshop.kernel.changelist import reader, record_act
+from frozenshop.kernel.changelist import reader, record_act, staff_user
 from frozenshop.kernel.errors import Invalid, NotPossible, Problem
 
 EXPORT = "orders.export_order"
@@ -152,7 +152,7 @@ def _start(request: HttpRequest, name: str, action: Action, rows: list[tuple[Row
     if not rows:
         raise NotPossible("没有可以处理的订单")
     with transaction.atomic():
-        owner = User.objects.get(pk=request.user.pk)
+        owner = User.objects.get(pk=staff_user(request).pk)
         title = f"{action.label}：{len(rows):,} 个订单"
         batch = moves.begin(batch_actions.KIND, title=title, owner=owner, parameters={"action": name})
         made = []

@@ -229,7 +229,8 @@ class Act(kinds.Kind):
         order = Order.objects.filter(order_no=row.about).first()
         if order is None:
             raise NotPossible("订单已不在（可能已归档）")
-        user = User.objects.get(pk=batch.owner_id)
+        user = batch.owner
+        assert isinstance(user, User)  # without its owner a batch doesn't run
         work = Work(order, row.given, actor, user, f"batch:{batch.pk}", batch.created_at or clock.now())
         try:
             sentence = action.perform(work)

@@ -71,7 +71,7 @@ def attach(orders: Sequence[Order]) -> None:
     for alert in Alert.objects.filter(order_id__in=concerned, resolved_at=None).order_by("severity", "due_at"):
         about = dict.fromkeys([*riders.get(f"order:{alert.order_id}", ()), *riders.get(alert.subject, ())])
         for order in about:
-            order.open_alerts.append(alert)  # type: ignore[attr-defined]
+            order.open_alerts.append(alert)
 
 
 def cell_of(row: Row) -> tuple[str, str]:

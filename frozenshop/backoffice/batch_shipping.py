@@ -14,7 +14,7 @@ from frozenshop.backoffice.importing.fields import WHATS
 from frozenshop.backoffice.importing.findings import Finding
 from frozenshop.backoffice.importing.kinds import IMPORT, compare
 from frozenshop.backoffice.importing.rows import Seen, waybill_findings
-from frozenshop.kernel.changelist import record_act
+from frozenshop.kernel.changelist import record_act, staff_user
 from frozenshop.kernel.errors import Invalid, NotPossible
 from orders.intake import is_order_no
 
@@ -68,7 +68,7 @@ def start_rows(request: HttpRequest, name: str, rows: list[Pasted]) -> Batch:
     if not good:
         raise NotPossible("没有可以处理的行")
     with transaction.atomic():
-        owner = User.objects.get(pk=request.user.pk)
+        owner = User.objects.get(pk=staff_user(request).pk)
         title = f"{_TITLES[name]}：{len(good):,} 行"
         batch = moves.begin(IMPORT, title=title, owner=owner, parameters={"what": WHAT[name]})
         made = []

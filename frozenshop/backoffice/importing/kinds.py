@@ -187,7 +187,8 @@ class Import(_OfFile):
         )
 
     def undo(self, batch: Batch, row: BatchRow, done: BatchRow, actor: Actor) -> str:
-        user = User.objects.get(pk=batch.owner_id)
+        user = batch.owner
+        assert isinstance(user, User)  # without its owner a batch doesn't run
         sentence = undoing.undo(done.about, done.before, f"撤销导入 #{done.batch_id}", actor, user)
         audit.record(actor, "import.undone", done.about, details={"batch": done.batch_id})
         return sentence

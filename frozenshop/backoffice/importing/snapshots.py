@@ -16,7 +16,7 @@ from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import NotPossible
 from logistics.models import Shipment
 from orders import access, alerting, lifecycle
-from orders.models import Alert, AlertOutcome, Order, OrderEvent, OrderLine
+from orders.models import Alert, AlertKind, AlertOutcome, Order, OrderEvent, OrderLine
 from orders.versions import announce
 
 _ASIDE = frozenset({"id", "order_no", "version", "updated_at", "recorded_at"})
@@ -90,8 +90,10 @@ def remove(order: Order, after: Snapshot) -> None:
         if shipment.links.count() > 1:
             raise NotPossible(f"运单 {shipment.waybill_no} 里还有别的订单")
         shipment.delete()
-    for kind in Alert.objects.filter(order=order, resolved_at=None).values_list("kind", flat=True):
-        alerting.resolve_alerts(order.order_no, [kind], resolution="导入已撤销", outcome=AlertOutcome.CORRECTED)
+    for alert in Alert.objects.filter(order=order, resolved_at=None):
+        alerting.resolve_alerts(
+            alert.subject, [AlertKind(alert.kind)], resolution="导入已撤销", outcome=AlertOutcome.CORRECTED
+        )
     announce([order.pk])
     order.delete()
 
@@ -116,7 +118,8 @@ def restore(order: Order, before: Snapshot, actor: Actor, reason: str) -> None:
 
 
 def _value(name: str, value: Any) -> Any:
-    return Order._meta.get_field(name).to_python(value) if name.endswith(("_at", "_by", "_after")) else value
+    instant = name.endswith(("_at", "_by", "_after")) and value is not None
+    return dt.datetime.fromisoformat(value) if instant else value
 
 
 def _restore_lines(order: Order, lines: Iterable[Iterable[Any]]) -> None:
@@ -131,9 +134,11 @@ def _restore_alerts(order: Order, before: Iterable[int]) -> None:
     """Close what the import opened; open again what it closed, unless there is a newer one of the kind."""
     known = set(before)
     for alert in Alert.objects.filter(order=order, resolved_at=None).exclude(pk__in=known):
-        alerting.resolve_alerts(alert.subject, [alert.kind], resolution="导入已撤销", outcome=AlertOutcome.CORRECTED)
+        alerting.resolve_alerts(
+            alert.subject, [AlertKind(alert.kind)], resolution="导入已撤销", outcome=AlertOutcome.CORRECTED
+        )
     for alert in Alert.objects.filter(pk__in=known, resolved_at__isnull=False):
-        key = alerting.open_key(alert.kind, alert.subject)
+        key = alerting.open_key(AlertKind(alert.kind), alert.subject)
         if not Alert.objects.filter(open_key=key).exists():
             again: Mapping[str, Any] = {"resolved_at": None, "resolved_by": "", "resolution": "", "outcome": ""}
             Alert.objects.filter(pk=alert.pk).update(open_key=key, **again)

@@ -31,7 +31,7 @@ from frozenshop.backoffice.importing import matching
 from frozenshop.backoffice.importing.fields import LABELS, WHATS, What
 from frozenshop.backoffice.importing.kinds import CHECK, IMPORT, found_by, opened, what_of
 from frozenshop.backoffice.signin import recent
-from frozenshop.kernel.changelist import record_act
+from frozenshop.kernel.changelist import record_act, staff_user
 from frozenshop.kernel.errors import Invalid, NotPossible, Problem
 from logistics.models import Carrier
 
@@ -135,7 +135,7 @@ def _own(request: HttpRequest, batch_id: int) -> Batch:
 
 
 def _person(request: HttpRequest) -> User:
-    return User.objects.get(pk=request.user.pk)
+    return User.objects.get(pk=staff_user(request).pk)
 
 
 def _act(request: HttpRequest, batch: Batch) -> HttpResponse:
