@@ -137,6 +137,11 @@ def test_the_programs_own_work_is_not_suspected(shop):
     assert "可以改写" not in said
 
 
+def test_without_the_administrator_nobody_is_accused(shop):
+    status, said = shop.manage("verify_audit")
+    assert (status, "缺失" in said) == (0, False), said
+
+
 def test_installing_again_changes_nothing(shop):
     status, said = shop.manage("install_audit_triggers", "--url", shop.administrator)
     assert (status, "早已装好" in said) == (0, True), said

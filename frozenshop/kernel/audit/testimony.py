@@ -38,8 +38,10 @@ class Suspect:
 
 @dataclass(slots=True)
 class Report:
-    """`missing`: triggers that are not as they should be; None: this account can't see any. `accounts`: who changed how
-    many rows. `rewritable`: the program's own account could change what was witnessed."""
+    """`missing`: triggers that are absent or, as far as this account sees, not as they should be; None: it sees none.
+
+    `accounts`: who changed how many rows. `rewritable`: the program's own account could change what was witnessed.
+    """
 
     missing: list[str] | None
     rewritable: bool
@@ -100,7 +102,9 @@ def _missing(admin_url: str) -> list[str] | None:
         columns = {table: _columns(cursor, table) for table in (one.table for one in witnessing.tables())}
     wanted = [one.present(columns[one.table]) for one in witnessing.tables()]
     expected = {name: body for one in wanted if one.columns for name, (_k, body) in one.triggers(schema).items()}
-    return sorted(name for name, body in expected.items() if seen.get(name, ("", ""))[1] != body)
+    found = {name: body for name, (_table, body) in seen.items()}
+    fine = {name: {body} if admin_url else {body, ""} for name, body in expected.items()}
+    return sorted(name for name in expected if found.get(name) not in fine[name])
 
 
 def may_write() -> bool:

@@ -57,7 +57,9 @@ class Command(BaseCommand):
         self.stdout.write(f"第二见证：{changes or '还没有见证到改动'}")
         if found.missing is None:
             self.stdout.write("当前账号看不到触发器，不知道是否齐全（给出 AUDIT_ADMIN_DATABASE_URL 后再核对）")
-        elif found.missing:
+        elif not settings.AUDIT_ADMIN_DATABASE_URL:
+            self.stdout.write("触发器的内容要给出 AUDIT_ADMIN_DATABASE_URL 才能核对")
+        if found.missing:
             self.stdout.write(f"触发器缺失或被改动：{'、'.join(found.missing)}")
         if found.rewritable:
             self.stdout.write("注意：程序自己的账号可以改写见证，见 docs/audit.md")
