@@ -96,6 +96,10 @@ class ChoiceFilter(admin.SimpleListFilter):
 
     walks = False
 
+    @property
+    def walking(self) -> bool:
+        return self.walks and bool(self.chosen())
+
     def has_output(self) -> bool:
         return True
 

@@ -1,5 +1,6 @@
 """Orders: the list with its one search box, the page of one order, and a form to take one by hand."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -66,11 +67,11 @@ class OrderAdmin(BaseAdmin[Order]):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return OrderChangeList
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> list[str | Callable[[Order], str | bool]]:
         """Return the columns of the view that is looked at, or this person's."""
         user_id = staff_user(request).pk
         of_view = columns.valid(views.columns_of(user_id, request.GET.get(VIEW, "")), OFFERED)
-        return of_view or columns.chosen(user_id, pages.ORDERS, OFFERED, USUAL)
+        return [*(of_view or columns.chosen(user_id, pages.ORDERS, OFFERED, USUAL))]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str

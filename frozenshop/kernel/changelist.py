@@ -229,7 +229,7 @@ class KeysetChangeList(ChangeList):
         """Return how many rows the list has, looking no further than COUNTED_TO; empty where that isn't cheap."""
         if whole:
             return f"共 {len(rows)} 条"
-        walked = any(getattr(spec, "walks", False) and spec.chosen() for spec in self.filter_specs)
+        walked = any(getattr(spec, "walking", False) for spec in self.filter_specs)
         if walked or not self.model_admin.counted:
             return ""
         found = self.queryset.order_by()[: COUNTED_TO + 1].count()

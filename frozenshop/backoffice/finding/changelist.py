@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 from frozenshop.backoffice import archive
 from frozenshop.backoffice.filters import DateRangeFilter, bounds
 from frozenshop.backoffice.finding import recent, views
-from frozenshop.kernel.changelist import KeysetChangeList
+from frozenshop.kernel.changelist import KeysetChangeList, staff_user
 from logistics.archive.searching import ARCHIVE
 from logistics.search import ORDERS, Found, Kind, Period, search
 from logistics.search.near import Near, near_misses, sentences
@@ -92,7 +92,7 @@ class OrderChangeList(KeysetChangeList):
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """A token stands for what this person typed; in links it goes on standing for it."""
-        self.user_id = request.user.pk
+        self.user_id: int = staff_user(request).pk
         if token := request.GET.get(TOKEN):
             text = next((one.text for one in self.recents if one.token == token), None)
             self.query, self.lost = text or "", "" if text else LOST

@@ -41,7 +41,7 @@ def find_view(request: HttpRequest) -> HttpResponse:
     kept = views.allowed(request.POST.dict())
     if request.POST.get(AS, "") in set(Kind):
         kept[AS] = request.POST[AS]
-    token = recent.remember(request.user.pk, text)
+    token = recent.remember(staff_user(request).pk, text)
     where = {TOKEN: token} if recent.may_name_somebody(text) else {"q": text}
     return HttpResponseRedirect(address(**kept, **where))
 
@@ -49,7 +49,7 @@ def find_view(request: HttpRequest) -> HttpResponse:
 def forget_view(request: HttpRequest) -> HttpResponse:
     _looking(request)
     if request.method == "POST":
-        recent.forget(request.user.pk)
+        recent.forget(staff_user(request).pk)
         messages.success(request, "最近查找已清空。")
     return HttpResponseRedirect(address())
 
@@ -129,7 +129,7 @@ def columns_page(offered: dict[str, str], usual: tuple[str, ...]) -> Callable[[H
 
     def page(request: HttpRequest) -> HttpResponse:
         _looking(request)
-        user_id = request.user.pk
+        user_id = staff_user(request).pk
         if request.method == "POST":
             _choose(request, user_id, list(offered))
             return HttpResponseRedirect(address())
