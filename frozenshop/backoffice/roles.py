@@ -117,6 +117,8 @@ PAGES: Mapping[str, Needs] = MappingProxyType(
         "messages": _both("notifications.view_notice"),
         "messages_person": _both("notifications.view_notice"),
         "auth_user_password_change": _both("auth.change_user"),
+        # Any of the rights to import something; who has one of them has this one.
+        **{name: _both("orders.change_order") for name in ("import", "import_one", "import_report")},
         "orders_order_act": Needs("orders.view_order", "orders.unmask_order"),
         **{f"orders_order_{name}": _both("orders.view_order") for name in ("find", "forget", "views", "view")},
         "orders_order_columns": _both("orders.view_order"),
