@@ -127,7 +127,7 @@ def _texts(weeks: QuerySet[Figure], dimension: Dimension, name: str) -> list[str
 
 
 class StaffShipmentAdmin(ShipmentAdmin):
-    list_filter: Any = (ParcelFilter, *ShipmentAdmin.list_filter)
+    list_filter = (ParcelFilter, *ShipmentAdmin.list_filter)  # type: ignore[assignment]
 
     def get_keyset(self, request: HttpRequest) -> Sequence[str]:
         """Follow the index by which the filter narrows: what was delivered is listed by its instant."""
