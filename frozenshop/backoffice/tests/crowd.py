@@ -104,7 +104,7 @@ def make_crowd() -> None:
     make_messages(orders)
     with connection.cursor() as cursor:
         for table in BIG_TABLES:
-            cursor.execute(f"ANALYZE TABLE {table}")
+            cursor.execute(f"ANALYZE {'' if connection.vendor == 'sqlite' else 'TABLE '}{table}")
 
 
 def make_messages(orders: list[Order]) -> None:
