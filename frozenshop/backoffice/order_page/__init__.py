@@ -269,8 +269,8 @@ def _alerts(order: Order, links: Sequence[ShipmentOrder]) -> list[About]:
 def _parcels(links: list[ShipmentOrder], held: Mapping[int, list[str]]) -> list[Parcel]:
     events: dict[int, list[TrackingEvent]] = defaultdict(list)
     ids = [link.shipment_id for link in links]
-    scans = TrackingEvent.objects.filter(shipment_id__in=ids, overall=False, repeat=False) if ids else ()
-    for event in scans and scans.order_by("-occurred_at", "-id")[:EVENTS_SHOWN]:
+    scans = TrackingEvent.objects.filter(shipment_id__in=ids, overall=False, repeat=False)
+    for event in scans.order_by("-occurred_at", "-id")[:EVENTS_SHOWN]:
         events[event.shipment_id].append(event)
     return [_parcel(link, events[link.shipment_id], held.get(link.pk, [])) for link in links]
 
