@@ -195,7 +195,8 @@ class Import(_OfFile):
 
     def page(self, batch: Batch, user: User) -> dict[str, object]:
         facts = [("内容", what_of(batch).label)]
-        return {"facts": facts, "link": ("导入页面", reverse("admin:import_one", args=[batch.undo_of_id or batch.pk]))}
+        waits = batch.state == Batch.State.PREVIEW
+        return {"facts": facts, "link": ("认列和检查", reverse("admin:import_one", args=[batch.pk])) if waits else None}
 
 
 CHECKING, IMPORTING = Check(), Import()
