@@ -1,9 +1,9 @@
+"""When a batch's files were deleted, how far a file has come, and rights over others' batches: tables of this release."""
+
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """When a batch's files were deleted, how far a file has come, and the rights over others' batches."""
-
     dependencies = [("backoffice", "0003_figures")]
 
     operations = [
