@@ -16,10 +16,10 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from frozenshop.kernel import clock, crypto
-from logistics.archive import bodies, candidates, places
+from logistics.archive import bodies, candidates, places, snapshots
 from logistics.archive.candidates import Boxes, Rule
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, ArchiveMonth, Restoration, note_purpose
-from logistics.archive.snapshots import CHUNK, Rows, RowsMoved
+from logistics.archive.snapshots import Rows, RowsMoved
 from logistics.models import Shipment
 from orders.contention import retried
 from orders.models import Order
@@ -130,8 +130,8 @@ def store(rows: Sequence[ArchivedOrder]) -> None:
 
 def insert(rows: Sequence[ArchivedOrder], waybills: Sequence[ArchivedWaybill]) -> None:
     """Write the archive's rows and see that they arrived. Raises BodyBroken."""
-    ArchivedOrder.objects.bulk_create(rows, batch_size=CHUNK)
-    ArchivedWaybill.objects.bulk_create(waybills, batch_size=CHUNK)
+    snapshots.write(rows)
+    snapshots.write(waybills)
     if _arrived([row.pk for row in rows if row.body is not None]) != sum(row.body is not None for row in rows):
         raise bodies.BodyBroken
 
