@@ -21,6 +21,7 @@ from webauthn.helpers.structs import (
 from frozenshop.backoffice.signin.models import Authenticator
 from frozenshop.backoffice.signin.totp import purpose_of
 from frozenshop.kernel import clock, crypto
+from frozenshop.kernel.changelist import staff_user
 
 CHALLENGE = "passkey_challenge"
 Kind = Authenticator.Kind
@@ -69,7 +70,7 @@ def register(request: HttpRequest, answer: str, name: str) -> Authenticator | No
     if Authenticator.objects.filter(credential_hash=digest).exists():
         return None
     return Authenticator.objects.create(
-        user_id=request.user.pk,
+        user_id=staff_user(request).pk,
         kind=Kind.PASSKEY,
         name=name or "安全密钥",
         secret_sealed=crypto.seal(bytes_to_base64url(made.credential_public_key), purpose=purpose_of(request.user.pk)),
