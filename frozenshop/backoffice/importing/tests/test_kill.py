@@ -27,7 +27,7 @@ def run(folder):
         "VAR_DIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder}/mortal.sqlite3",
         "REDIS_URL": "",
-        "LOG_LEVEL": "CRITICAL",
+        "LOG_LEVEL": "ERROR",
     }
     command = [sys.executable, "-m", "frozenshop.backoffice.importing.tests.mortal", str(folder)]
     for _ in range(30):
