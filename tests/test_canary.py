@@ -119,8 +119,9 @@ class Journey:
 
     def see(self, what: str, response: HttpResponse, status: int = 200) -> HttpResponse:
         assert response.status_code == status, (what, response.status_code, response.content[:500])
-        # A search box says again what was typed into it, to who typed it.
-        body = re.sub(rb'name="q" value="[^"]*"|[?&;]q=[^"&]*|_changelist_filters=[^"&]*', b"", response.content)
+        # A search box says again what was typed into it, and how it was taken, to who typed it.
+        echo = rb'name="q" value="[^"]*"|[?&;]q=[^"&]*|_changelist_filters=[^"&]*|<p class="understood">[^<]*</p>'
+        body = re.sub(echo, b"", response.content)
         self.shown.append((what, body))
         return response
 

@@ -16,6 +16,7 @@ from logistics import asking, messages
 from logistics.providers.base import Concerns, ProviderError
 from logistics.tests.test_kdniao import parcel, push_of, trace
 from logistics.tests.tracked import deliver
+from notifications import quiet
 from notifications.channels.base import ChannelError
 from notifications.tests import fake_channel
 from notifications.tests.world import bought, tell
@@ -94,6 +95,7 @@ def refused():
 
 
 def test_nothing_of_the_consignee_and_no_secret_is_in_any_log(monkeypatch, written, django_user_model):
+    monkeypatch.setattr(quiet, "over_at", lambda instant: instant)  # at night nobody would be told
     ensure_roles()
     staff = Client()
     staff.force_login(django_user_model.objects.create_user("s", password="x", is_staff=True, is_superuser=True))
