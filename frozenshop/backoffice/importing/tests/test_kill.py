@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[4]
 NAMES = ("_perform_many", "perform", "undo", "add_rows")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.xdist_group("processes"),
     pytest.mark.skipif("mysql" in os.environ.get("DATABASE_URL", ""), reason="the run on the embedded default has it"),
 ]
@@ -31,7 +32,7 @@ def run(folder):
     }
     command = [sys.executable, "-m", "frozenshop.backoffice.importing.tests.mortal", str(folder)]
     for _ in range(30):
-        done = subprocess.run(command, env=environment, cwd=ROOT, timeout=120, capture_output=True, text=True)
+        done = subprocess.run(command, env=environment, cwd=ROOT, timeout=300, capture_output=True, text=True)
         if done.returncode == 0:
             return
         assert done.returncode == -9, done.stderr
