@@ -121,7 +121,7 @@ def summaries(page: Sequence[OrderAccess]) -> dict[int, tuple[int | None, docume
     ids = [row.order_id for row in page]
     here = Order.objects.in_bulk(ids)
     away = ArchivedOrder.objects.defer("body").in_bulk([pk for pk in ids if pk not in here])
-    shown = [
+    shown: list[tuple[Any, document.Document]] = [
         *zip(here.values(), document.summaries(list(here.values())), strict=True),
         *zip(away.values(), showing.summaries(list(away.values())) if away else (), strict=True),
     ]

@@ -33,7 +33,8 @@ class Body:
 
     @property
     def order(self) -> Order:
-        return self.of(Order)[0]
+        order: Order = self.of(Order)[0]
+        return order
 
     @property
     def shipments(self) -> list[Shipment]:

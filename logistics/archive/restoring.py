@@ -156,7 +156,7 @@ def awake(function: Callable[Concatenate[Order, P], R]) -> Callable[Concatenate[
     """Do it again with an order that went into the archive after it was read."""
 
     @functools.wraps(function)
-    def run(order: Order, *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(order: Order, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(order, *args, **kwargs)
         except Order.DoesNotExist:

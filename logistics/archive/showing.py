@@ -36,7 +36,7 @@ def _parcels(body: bodies.Body) -> Mapping[Parcel, list[Scan]]:
     for shipment in sorted(live, key=lambda one: (one.shipped_at, one.pk)):
         carrier = carriers[shipment.carrier_id]
         own = (getattr(shipment, name) for name in Parcel._fields[:-3])
-        found[Parcel(*own, carrier.code, carrier.name, carrier.phone)] = scans.get(shipment.pk, [])
+        found[Parcel._make([*own, carrier.code, carrier.name, carrier.phone])] = scans.get(shipment.pk, [])
     return found
 
 

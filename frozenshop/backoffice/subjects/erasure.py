@@ -20,6 +20,7 @@ from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import NotPossible
 from frozenshop.kernel.models import OutboxMessage
 from logistics import messages
+from logistics.archive.models import ArchivedOrder
 from logistics.models import ProviderMessage, Shipment, Subscription, TrackingEvent, UnknownCode, UnreadText
 from notifications.models import (
     Addressee,
@@ -81,10 +82,11 @@ def erase(person: Person, *, actor: Actor, reason: str) -> Counter[str]:
     theirs = [order for order in orders_of(person) if receives(person, order)]
     away = [row for row in archived_of(person) if receives(person, row)]
     waybills = [*_waybills(theirs), *archived.waybills(away)]
-    words = Words(person.phones, person.openids, [*theirs, *away])
+    every: list[Order | ArchivedOrder] = [*theirs, *away]
+    words = Words(person.phones, person.openids, every)
     _samples(words, counts)
     _sealed_bodies(waybills, words, counts)
-    numbers = [order.order_no for order in (*theirs, *away)]
+    numbers = [order.order_no for order in every]
     counts["logs"] += logstore.forget([*waybills, *numbers], person.recipients)
     for order in orders_of(person):
         _order(order.pk, person, actor, counts)
