@@ -10,6 +10,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from frozenshop.api import sessions
+from frozenshop.backoffice.batches.models import BatchFile, BatchRow
+from frozenshop.backoffice.finding.models import RecentSearch
 from frozenshop.backoffice.subjects import archived
 from frozenshop.backoffice.subjects.person import Person, archived_of, orders_of, receives
 from frozenshop.backoffice.subjects.texts import BATCH, cleaned, staying
@@ -93,6 +95,7 @@ def erase(person: Person, *, actor: Actor, reason: str) -> Counter[str]:
     for row in archived_of(person):
         archived.erase(row.pk, person, actor, counts)
     _told(person, words, counts)
+    _batches(numbers, counts)
     _gone(person, counts)
     _the_person(person, actor, reason, counts)
     return counts
@@ -199,6 +202,15 @@ def _told(person: Person, words: Words, counts: Counter[str]) -> None:
                 counts["notices"] += Notice.objects.filter(pk=pk).update(recipient=f"erased:{pk}")
 
 
+def _batches(order_nos: list[str], counts: Counter[str]) -> None:
+    """What files brought in about their orders, and the files. What was taken out of here ends by itself in a day."""
+    rows = BatchRow.objects.filter(about__in=order_nos)
+    uploads = BatchFile.objects.filter(batch__in=rows.values("batch"), kind=BatchFile.Kind.UPLOAD)
+    counts["batch_files"] += uploads.count()
+    uploads.delete()
+    counts["batch_rows"] += rows.exclude(given_sealed="", before_sealed="").update(given_sealed="", before_sealed="")
+
+
 def _gone(person: Person, counts: Counter[str]) -> None:
     """Rows that exist only because of who they are."""
     about = [one.pk for one in person.customers]
@@ -210,6 +222,8 @@ def _gone(person: Person, counts: Counter[str]) -> None:
         ("opt_outs", OptOut.objects.filter(customer__in=about)),
         ("tasks", OutboxMessage.objects.filter(topic="notifications.learn_follower", payload__openid__in=names)),
         ("followers", OfficialFollower.objects.filter(Q(unionid__in=names) | Q(openid__in=names))),
+        # Whom a search was for isn't known without opening it: all of them go, a convenience of a month at most.
+        ("searches", RecentSearch.objects.all()),
     ]
     for name, found in rows:
         counts[name] += found.delete()[0]

@@ -1,5 +1,6 @@
 """What we hold of somebody, and that it goes: found again in no column, and nothing of anybody else is touched."""
 
+import io
 import json
 import secrets
 import stat
@@ -12,7 +13,8 @@ from django.db import transaction
 
 from frozenshop.api import sessions
 from frozenshop.api.models import BuyerSession
-from frozenshop.backoffice.models import OrderNote
+from frozenshop.backoffice.batches import files
+from frozenshop.backoffice.models import Batch, BatchFile, BatchRow, OrderNote
 from frozenshop.backoffice.rotation import TABLES
 from frozenshop.backoffice.subjects import erasure, held, person
 from frozenshop.backoffice.subjects.words import GONE, Words
@@ -303,11 +305,22 @@ def test_the_shop_cannot_bring_an_erased_consignee_back(theirs):
     assert traces(crypto.blind_indexes(PHONE, purpose="phone")) == []
 
 
+def test_what_a_file_brought_in_about_their_order_goes_with_the_file(theirs):
+    for order_no in (theirs.order_no, "SOMEBODY-ELSES"):
+        batch = Batch.objects.create(kind="import_orders", title="导入", owner_name="staff:1")
+        BatchRow.objects.create(batch=batch, number=1, about=order_no, given_sealed="sealed", before_sealed="sealed")
+        files.keep(batch, BatchFile.Kind.UPLOAD, "a.csv", "text/csv", io.BytesIO(b"x"))
+    erase(phone=PHONE)
+    assert BatchFile.objects.get().batch.rows.get().about == "SOMEBODY-ELSES"
+    assert BatchRow.objects.get(about=theirs.order_no).given_sealed == ""
+
+
 ERASED = {
     "Customer", "Order", "OrderAccess", "OrderEvent", "OrderNote", "Alert", "AlertNote", "BuyerSession", "Shipment",
     "Subscription", "TrackingEvent", "ProviderMessage", "UnknownCode", "UnreadText", "Notice", "Addressee", "Delivery",
     "OptOut", "ShippingReport", "SmsCode", "SmsPush", "Consent", "ConsentEntry", "OfficialFollower", "Unionid",
     "WechatEvent", "LogEntry", "OutboxMessage", "ArchivedOrder", "ArchivedWaybill", "LegalHold",
+    "BatchRow", "BatchFile", "BatchFilePiece", "RecentSearch",
 }  # fmt: skip
 HARMLESS = {
     "of the program itself": "ArchiveMonth Restoration JobRun CalendarDay ShopCalendar Nonce Lease Heartbeat AuditSeal",
@@ -315,7 +328,8 @@ HARMLESS = {
     "WebhookEndpoint",
     "of carriers, channels and their use": "Carrier ProviderCall ProviderState ProviderRefusal ProviderUsage "
     "ProviderNews TransitModel ChannelState MessageTemplate SettlementFigure WechatCompany SmsBudget",
-    "of staff alone": "Authenticator RecoveryCode StaffSession SignInAttempts",
+    "of staff alone": "Authenticator RecoveryCode StaffSession SignInAttempts SavedView ListColumns Batch",
+    "counts of many": "Figure FigureDay FigureMark",
     "a driver's, ended with the parcel": "DriverLink",
     "holds ids, statuses and instants, and nothing of a person": "WebhookMessage",
     "masked, and gone after 7 days": "IdempotencyKey",

@@ -16,7 +16,8 @@ WORDS = {
     "bought_for_others": "送给他人的订单（收件人保留）", "texts": "文字",
     "notices": "通知", "accesses": "订单访问权", "consents": "订阅授权", "sms_codes": "短信验证码", "opt_outs": "退订",
     "followers": "公众号身份", "addressees": "接收人", "tasks": "待办消息", "samples": "示例文字",
-    "raw_messages": "原始消息", "logs": "日志",
+    "raw_messages": "原始消息", "logs": "日志", "batch_rows": "导入的行", "batch_files": "导入的文件",
+    "searches": "最近查找",
 }  # fmt: skip
 
 
