@@ -20,7 +20,6 @@ from django.contrib.auth.models import Group, User  # noqa: E402
 from django.contrib.sessions.backends.cache import SessionStore  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.db.models import AutoField, DateField, Max, Model  # noqa: E402
-from django.http import HttpResponse  # noqa: E402
 from django.test import Client, RequestFactory  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.urls import reverse  # noqa: E402
@@ -89,7 +88,7 @@ def typed() -> dict[str, str]:
 def search_pages(client: Client) -> Iterator[tuple[str, Page]]:
     for kind, text in typed().items():
         yield f"search: {kind}", searched(client, text)
-        yield f"search alone: {kind}", lambda text=text: list(search_orders(text).orders[:51])
+        yield f"search alone: {kind}", searched_alone(text)
 
 
 def searched(client: Client, text: str) -> Page:
@@ -104,8 +103,12 @@ def searched(client: Client, text: str) -> Page:
     return get
 
 
+def searched_alone(text: str) -> Page:
+    return lambda: list(search_orders(text).orders[:51])
+
+
 def opened(client: Client, address: str) -> Page:
-    def get() -> HttpResponse:
+    def get() -> object:
         response = client.get(address)
         if response.status_code != 200:
             raise SystemExit(f"{address} answered {response.status_code}")
@@ -192,14 +195,19 @@ def timed(page: Page) -> float:
 
 def asked(page: Page, big: frozenset[str]) -> dict[str, Any]:
     """Return what a page asks the database, and how many rows the database reads for it."""
-    page()
+    shown = page()
     none, before = rows_read(), rows_read()
     page()
     read = rows_read() - before - (before - none)
     with CaptureQueriesContext(connection) as caught:
         page()
     statements = [query["sql"] for query in caught.captured_queries]
-    return {"queries": len(statements), "rows_read": read, "faults": plans.faults(statements, big)}
+    return {
+        "queries": len(statements),
+        "rows_read": read,
+        "shown": len(shown) if isinstance(shown, list) else shown.content.count(b"<tr"),  # type: ignore[attr-defined]
+        "faults": plans.faults(statements, big),
+    }
 
 
 def rows_read() -> int:

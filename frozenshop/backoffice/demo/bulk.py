@@ -207,7 +207,7 @@ def _loaded(value: Any) -> str:
 @contextmanager
 def _loader() -> Iterator[Any]:
     """Open a session of its own that may send files."""
-    import MySQLdb
+    import MySQLdb  # type: ignore[import-untyped]
 
     parameters = connection.get_connection_params()
     with closing(MySQLdb.connect(**parameters, local_infile=True)) as session, session.cursor() as cursor:

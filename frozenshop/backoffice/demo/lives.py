@@ -125,7 +125,7 @@ def _value(life: Life, model: Model_, column: Any, value: Any, row: list[Any], t
     if value is None:
         return "\\N"
     if column.attname in PERSONAL:
-        return MARK % column.attname
+        return MARK % str(column.attname)
     if column.primary_key:
         return _place(life.keys, (model, value))
     if isinstance(column, ForeignKey) and column.related_model is Customer:

@@ -56,10 +56,12 @@ def left_to_database(field: Any) -> bool:
 
 def default(field: Any) -> Any:
     """Return what a new row has in the column; DatabaseDefault where only the database knows."""
-    value = field.get_default()
-    if isinstance(value, DatabaseDefault) and isinstance(value.expression, Value):
-        return value.expression.value
-    return value
+    value, given = field.get_default(), field.db_default
+    if not isinstance(value, DatabaseDefault):
+        return value
+    if isinstance(given, Value):
+        return given.value
+    return value if hasattr(given, "resolve_expression") else given
 
 
 def next_key(model: type[models.Model]) -> int:

@@ -4,12 +4,13 @@ import datetime as dt
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, models
+from django.db.models.functions import Now
 
 from frozenshop.backoffice.demo import bulk, credentials, seeding
 from frozenshop.backoffice.demo.lives import OVER_AFTER, Stock
 from frozenshop.backoffice.demo.seeder import TABLES
-from frozenshop.backoffice.demo.writing import TableWriter
+from frozenshop.backoffice.demo.writing import TableWriter, default, left_to_database
 from frozenshop.kernel.actor import SYSTEM
 from logistics import tracking
 from logistics.models import Shipment, TrackingEvent
@@ -79,9 +80,10 @@ def test_a_loaded_order_is_found_by_what_its_sealed_consignee_says(loaded):
             assert order in search_orders(text).orders
 
 
-def test_a_loaded_parcel_is_found_by_its_waybill(loaded):
+def test_a_loaded_parcel_is_found_by_its_waybill_and_by_its_end(loaded):
     for shipment in Shipment.objects.all()[:3]:
-        assert [*search_orders(shipment.waybill_no).orders] == [*shipment.orders.all()]
+        for text in (shipment.waybill_no, shipment.waybill_no[-8:]):
+            assert [*search_orders(text).orders] == [*shipment.orders.all()]
 
 
 def test_a_scan_of_a_loaded_order_has_the_key_that_a_carriers_report_would_have(loaded):
@@ -120,3 +122,20 @@ def test_an_interrupted_load_says_what_to_do(shop):
         cursor.execute(f"CREATE TABLE {bulk.DROPPED} (statement TEXT NOT NULL)")
     with pytest.raises(CommandError, match="DROP DATABASE"):
         call_command("seed_demo", orders=1)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (models.CharField(db_default="x"), "x"),
+        (models.CharField(db_default=models.Value("y")), "y"),
+        (models.CharField(default="z", db_default="x"), "z"),
+    ],
+)
+def test_a_new_column_that_only_the_database_fills_is_filled_likewise(column, expected):
+    assert not left_to_database(column)
+    assert default(column) == expected
+
+
+def test_what_the_database_computes_is_left_to_it():
+    assert left_to_database(models.DateTimeField(db_default=Now()))
