@@ -13,8 +13,9 @@ from django.db.models import Model
 
 from frozenshop.api import sessions
 from frozenshop.api.models import BuyerSession
+from frozenshop.backoffice.batches import files
 from frozenshop.backoffice.finding import recent
-from frozenshop.backoffice.models import RecentSearch
+from frozenshop.backoffice.models import BatchFilePiece, BatchRow, RecentSearch
 from frozenshop.backoffice.signin import totp
 from frozenshop.backoffice.signin.models import Authenticator
 from frozenshop.kernel import crypto, merchant_keys
@@ -178,6 +179,15 @@ def _renew_search(search: RecentSearch) -> Mapping[str, str]:
     return _resealed(search, ("text_sealed",), recent.purpose_of(search.token))
 
 
+def _renew_batch_row(row: BatchRow) -> Mapping[str, str]:
+    given = _resealed(row, ("given_sealed",), row.purpose_of("given"))
+    return {**given, **_resealed(row, ("before_sealed",), row.purpose_of("before"))}
+
+
+def _renew_piece(piece: BatchFilePiece) -> Mapping[str, str]:
+    return _resealed(piece, ("sealed",), files.purpose_of(piece.file_id, piece.position))
+
+
 def _renew_wechat_event(event: WechatEvent) -> Mapping[str, str]:
     return _resealed(event, ("body_sealed",), events.purpose_of(event.key))
 
@@ -218,6 +228,8 @@ TABLES = [
     Rotated(Authenticator, _renew_authenticator, sealed=("secret_sealed",), read=("user_id",)),
     Rotated(WebhookEndpoint, _renew_endpoint, sealed=("secrets_sealed",)),
     Rotated(RecentSearch, _renew_search, sealed=("text_sealed",), read=("token",)),
+    Rotated(BatchRow, _renew_batch_row, sealed=("given_sealed", "before_sealed"), read=("batch_id", "number")),
+    Rotated(BatchFilePiece, _renew_piece, sealed=("sealed",), read=("file_id", "position"), batch=20),
     Rotated(WechatEvent, _renew_wechat_event, sealed=("body_sealed",), read=("key",)),
     # A message may be as large as a megabyte.
     Rotated(SmsPush, _renew_sms_push, sealed=("body_sealed",), read=("digest",), batch=50),

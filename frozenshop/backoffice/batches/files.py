@@ -15,7 +15,7 @@ def keep(batch: Batch, kind: str, name: str, media_type: str, source: IO[bytes])
     BatchFile.objects.filter(batch=batch, kind=kind).delete()
     file = BatchFile.objects.create(batch=batch, kind=kind, name=name[:150], media_type=media_type)
     for position, piece in enumerate(iter(lambda: source.read(PIECE_BYTES), b"")):
-        sealed = crypto.seal(base64.b64encode(piece).decode(), purpose=_purpose(file, position))
+        sealed = crypto.seal(base64.b64encode(piece).decode(), purpose=purpose_of(file.pk, position))
         BatchFilePiece.objects.create(file=file, position=position, sealed=sealed)
         file.size += len(piece)
     file.save(update_fields=["size"])
@@ -33,7 +33,7 @@ def append(file: BatchFile, content: bytes, *, written: dict[str, Any] | None = 
     first = 0 if last is None else last + 1
     for position, start in enumerate(range(0, len(content), PIECE_BYTES), first):
         piece = base64.b64encode(content[start : start + PIECE_BYTES]).decode()
-        sealed = crypto.seal(piece, purpose=_purpose(file, position))
+        sealed = crypto.seal(piece, purpose=purpose_of(file.pk, position))
         BatchFilePiece.objects.create(file=file, position=position, sealed=sealed)
     file.size += len(content)
     file.written = written
@@ -46,7 +46,7 @@ def read(file: BatchFile) -> Iterator[bytes]:
     for position, piece in enumerate(_pieces(file)):
         if piece.position != position:
             raise crypto.SealBroken("a piece is missing")
-        content = base64.b64decode(crypto.open_sealed(piece.sealed, purpose=_purpose(file, position)))
+        content = base64.b64decode(crypto.open_sealed(piece.sealed, purpose=purpose_of(file.pk, position)))
         size += len(content)
         yield content
     if size != file.size:
@@ -67,5 +67,5 @@ def _pieces(file: BatchFile) -> Iterable[BatchFilePiece]:
         position = piece.position + 1
 
 
-def _purpose(file: BatchFile, position: int) -> str:
-    return f"batch-file:{file.pk}:{position}"
+def purpose_of(file_id: int, position: int) -> str:
+    return f"batch-file:{file_id}:{position}"

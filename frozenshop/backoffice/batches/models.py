@@ -109,20 +109,20 @@ class BatchRow(models.Model):
     @property
     def given(self) -> Any:
         """What the row was given, opened. Raises SealBroken, also where its time is over."""
-        return json.loads(crypto.open_sealed(self.given_sealed, purpose=self._purpose("given")))
+        return json.loads(crypto.open_sealed(self.given_sealed, purpose=self.purpose_of("given")))
 
     @property
     def before(self) -> Any:
         """What was there before, opened. Raises SealBroken."""
-        return json.loads(crypto.open_sealed(self.before_sealed, purpose=self._purpose("before")))
+        return json.loads(crypto.open_sealed(self.before_sealed, purpose=self.purpose_of("before")))
 
     def seal_given(self, value: Any) -> None:
-        self.given_sealed = crypto.seal(json.dumps(value, ensure_ascii=False), purpose=self._purpose("given"))
+        self.given_sealed = crypto.seal(json.dumps(value, ensure_ascii=False), purpose=self.purpose_of("given"))
 
     def seal_before(self, value: Any) -> None:
-        self.before_sealed = crypto.seal(json.dumps(value, ensure_ascii=False), purpose=self._purpose("before"))
+        self.before_sealed = crypto.seal(json.dumps(value, ensure_ascii=False), purpose=self.purpose_of("before"))
 
-    def _purpose(self, what: str) -> str:
+    def purpose_of(self, what: str) -> str:
         return f"batch-row:{self.batch_id}:{self.number}:{what}"
 
 
