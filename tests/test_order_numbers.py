@@ -1,5 +1,6 @@
 """Whatever is given for an order number, wherever one is taken: the right answer, and never another's order."""
 
+import unicodedata
 from urllib.parse import quote
 
 import pytest
@@ -32,6 +33,11 @@ IDS = {"ids": lambda text: f"{ascii(text)[:20]}-{len(text)}"}
 def body_of(answer) -> str:
     assert answer.status_code < 500, answer.content[:300]
     return answer.content.decode()
+
+
+def meant(typed: str) -> str:
+    """Return what staff mean: a full-width form is its narrow one, and what can't be seen isn't there."""
+    return "".join(mark for mark in unicodedata.normalize("NFKC", typed) if unicodedata.category(mark) != "Cf").strip()
 
 
 @pytest.fixture
@@ -70,7 +76,9 @@ def test_what_is_no_text_is_refused(merchant, given):
 
 def test_an_import_refuses_every_strange_number_by_row_and_column(tmp_path, capsys):
     make_carrier("SF")
-    numbers = [number for number in STRANGE if number.strip(" \t\n\u3000\u00a0") not in ("", "A")]
+    blank = " \t\n\u3000\u00a0"
+    of_a_cell = [number for number in STRANGE if "\0" not in number and len(number) < 5000]
+    numbers = [number for number in of_a_cell if number.strip(blank) not in ("", "A")]
     file = tmp_path / "orders.csv"
     rows = [ROW | {"order_no": number, "sku": f"S{place}"} for place, number in enumerate(numbers)]
     text = as_csv([list(COLUMNS), *([row[column] for column in COLUMNS] for row in rows)])
@@ -138,13 +146,13 @@ def test_no_number_at_all_is_no_crash(merchant, buyer):
 
 
 @pytest.mark.parametrize("number", STRANGE, **IDS)
-def test_staffs_search_box_finds_nothing_under_a_strange_number(login, mine, number):
+def test_staffs_search_box_finds_only_what_was_meant(login, mine, number):
     answer = login("查看").get(ORDERS, {"q": number})
     body_of(answer)
     if "\0" in number:
         return  # Django says that the text can't be searched for, and shows the list as it is
-    if number.strip() not in ("", "A"):
-        assert listed(answer) == []
+    if meant(number):
+        assert set(listed(answer)) <= {meant(number)}
 
 
 @pytest.mark.parametrize("number", STRANGE, **IDS)
@@ -164,8 +172,9 @@ def test_numbers_compare_byte_by_byte_everywhere(buyer, merchant, login, custome
     assert buyer.get(f"/api/orders?q={written}").json()["results"] == []
     assert buyer.post("/api/orders/statuses", {"order_nos": [other]}).json()["missing"] == [other]
     assert merchant.get(f"/merchant/orders/{written}").status_code == 404
-    if other.strip(" \0") != number:  # people's blanks are taken away before anything is looked for
+    if meant(other.strip("\0")) != number:
         assert listed(viewer.get(ORDERS, {"q": other})) == []
+    if other.strip(" \0") != number:  # people's blanks are taken away before anything is looked for
         assert viewer.post(BATCH, {"numbers": other}).context["rows"] == []
 
 

@@ -31,6 +31,7 @@ PRODUCTION = {
     "KDNIAO_API_KEY": secrets.token_hex(16),
     "WECHAT_APPID": "wx0123456789abcdef",
     "WECHAT_APP_SECRET": secrets.token_hex(16),
+    "STAFF_SECOND_FACTOR": "required",
     "METRICS_TOKEN": secrets.token_urlsafe(24),
     "BACKUP_REPOSITORY": "s3:https://s3.example.com/backups/shop",
     **{name: make_secret(name) for name in KEYS},

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from frozenshop.backoffice.tests.conftest import proved_now
 from frozenshop.backoffice.tests.pages import listed, messages, page, text
 from frozenshop.kernel import clock
 from frozenshop.kernel.models import AuditEntry
@@ -84,6 +85,7 @@ def test_a_stopped_template_is_named_with_its_reason(viewer, post):
 
 def test_what_was_overtaken_says_so(viewer, frozen):
     frozen.move_to("2026-11-22T23:00:00+08:00", tick=False)
+    proved_now(viewer)
     notice = told()
     tell(notice.order.shipments.get(), "delivered")
     shown = text(viewer.get(change(notice)))
@@ -93,6 +95,7 @@ def test_what_was_overtaken_says_so(viewer, frozen):
 
 def test_a_waiting_notice_says_for_what(viewer, frozen):
     frozen.move_to("2026-11-22T23:00:00+08:00", tick=False)
+    proved_now(viewer)
     assert "等待微信订阅消息，2026-11-23 08:00 起发送" in text(viewer.get(change(told())))
 
 

@@ -95,19 +95,6 @@ def test_a_viewer_may_not_and_anothers_parcel_is_out_of_reach(viewer, root, ship
     assert not DriverLink.objects.exists()
 
 
-def test_steps_of_many_orders_are_reported_together(service, shipment):
-    make_order("paid", order_no="FD2")
-    two = [Order.objects.get(order_no=number).pk for number in ("FD1", "FD2")]
-    data = {"numbers": "FD1 FD2", "order": two, "action": "report", "status": "in_transit", "told": "m-1"}
-    answer = text(service.post(reverse("admin:batch"), data))
-    assert "成功 1 行" in answer
-    assert "没有可报告的运单" in answer
-    assert TrackingEvent.objects.get().status == "in_transit"
-    service.post(reverse("admin:batch"), data)
-    assert TrackingEvent.objects.count() == 1
-    assert AuditEntry.objects.filter(action="batch.reported").count() == 2
-
-
 def test_what_another_provider_told_again_is_marked_in_the_shipment_s_events(lead):
     shipment = make_shipment()
     for provider in ("kdniao", "sf"):

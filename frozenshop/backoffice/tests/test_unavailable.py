@@ -3,7 +3,7 @@
 import pytest
 from django.db import OperationalError
 
-from frozenshop.backoffice import dashboard
+from frozenshop.backoffice.dashboard import page as dashboard
 
 
 @pytest.mark.django_db
@@ -13,7 +13,7 @@ def test_staff_are_told_that_it_passes(login, monkeypatch):
 
     client = login("客服")
     client.raise_request_exception = False
-    monkeypatch.setattr(dashboard, "tiles", away)
+    monkeypatch.setattr(dashboard, "context", away)
     answer = client.get("/admin/")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "服务暂时不可用" in answer.content.decode()
@@ -27,5 +27,5 @@ def test_a_fault_of_ours_stays_one(login, monkeypatch):
 
     client = login("客服")
     client.raise_request_exception = False
-    monkeypatch.setattr(dashboard, "tiles", broken)
+    monkeypatch.setattr(dashboard, "context", broken)
     assert client.get("/admin/").status_code == 500

@@ -10,4 +10,5 @@ INSTALLED_APPS = [
     "django_celery_beat",
 ]
 ROOT_URLCONF = "frozenshop.kernel.tests.effects"
+MIDDLEWARE: list[str] = []
 CELERY_TASK_TIME_LIMIT, CELERY_TASK_SOFT_TIME_LIMIT = 3, 2
