@@ -45,6 +45,12 @@ def announce(order_ids: Iterable[int]) -> None:
     transaction.on_commit(lambda: _publish(versions))
 
 
+def retire(versions: Mapping[str, int]) -> None:
+    """Let the cache show no document of these orders any more, once this transaction has committed: they move away."""
+    beyond = {order_no: version + 1 for order_no, version in versions.items()}
+    transaction.on_commit(lambda: _publish(beyond))
+
+
 def _publish(versions: Mapping[str, int]) -> None:
     """Raise the lowest valid versions. Best effort: without it the document's own lifetime bounds the delay."""
     try:

@@ -21,6 +21,7 @@ from logistics.archive.candidates import Boxes, Rule
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, ArchiveMonth, Restoration, note_purpose
 from logistics.archive.snapshots import Rows, RowsMoved
 from logistics.models import Shipment
+from orders import versions
 from orders.contention import retried
 from orders.models import Order
 
@@ -72,6 +73,7 @@ def move(ids: Sequence[int], rule: Rule) -> Moved:
         store(archived)
         insert(archived, _waybills(chosen, boxes, shipments))
         rows.delete()
+        versions.retire({row.order_no: row.version for row in archived})
         Restoration.objects.filter(order_id__in=chosen).delete()
         count(archived, 1)
         return Moved(len(archived), rows.count, size, len(boxes.of_order) - len(archived))

@@ -94,6 +94,7 @@ def test_the_summary_is_what_it_was(buyer, customer):
     assert not Order.objects.filter(pk=order.pk).exists()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_document_is_what_it_was_but_for_the_mark(buyer, customer):
     order = own(customer, 2)
     before = buyer.get(f"/api/orders/{order.order_no}").json()
