@@ -59,8 +59,12 @@ def check(field: str, value: str, choices: Sequence[str] = ()) -> str:
 def fit(field: str, value: str) -> str:
     """Return the value brought to the field's rule without changing what it says; what can't be is left as it is."""
     kind = kind_of(field)
-    text = " ".join(_EMOJI.sub("", _CONTROL.sub(" ", value)).split())
-    return (RULES[kind].fit(text).strip() if kind in RULES else text) or NOTHING.get(kind, "")
+    text = _single_blanks(_EMOJI.sub("", _CONTROL.sub(" ", value)))
+    return (_single_blanks(RULES[kind].fit(text)) if kind in RULES else text) or NOTHING.get(kind, "")
+
+
+def _single_blanks(text: str) -> str:
+    return " ".join(text.split())
 
 
 def kind_of(field: str) -> str:
