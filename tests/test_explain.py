@@ -21,7 +21,7 @@ SEARCHES = (
     *("C0000005", "C00000", "SF0000000007", "00000007", "13800000003", "0003", "0003 张三", "0003 2026-01-05"),
     *("张三", "张三 杭州", "杭州", "虾仁", "S7", "2026-01-05", "XQ998877665544", "欧阳不存在"),
 )
-SCAN = "SELECT `orders_order`.`id` FROM `orders_order`"
+SCAN = "SELECT `orders_order`.`note` FROM `orders_order`"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from logistics.progress import refresh_order
 from logistics.search import search_orders
 from orders.models import Order, OrderEvent, OrderStatus
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # MariaDB commits where an index is dropped
 ORDERS, DAYS = 150, 60
 MILESTONES = [f"{status.value}_at" for status in OrderStatus]
 UNESCAPED = {"\\N": None}
