@@ -9,7 +9,7 @@ import django
 
 from notifications.tests.dying import Dying
 
-COUNT = 24
+COUNT = 64
 PASSES = 2
 
 
