@@ -74,6 +74,7 @@ def faults(client, address):
 
 
 @mariadb
+@pytest.mark.slow
 @pytest.mark.services
 def test_a_scan_and_a_count_are_found_in_what_the_database_says(crowd):
     assert plans.faults([SCAN], BIG)
@@ -93,6 +94,7 @@ def test_a_search_is_part_of_the_lists_own_question(login):
 
 
 @mariadb
+@pytest.mark.slow
 @pytest.mark.services
 def test_no_search_scans_or_counts(crowd, login):
     client, found = login(superuser=True), []
@@ -103,6 +105,7 @@ def test_no_search_scans_or_counts(crowd, login):
 
 
 @mariadb
+@pytest.mark.slow
 @pytest.mark.services
 @pytest.mark.parametrize("page", ["index", "orders_order_change"])
 def test_no_page_of_the_days_work_scans_or_counts(crowd, login, page):

@@ -197,7 +197,7 @@ def test_two_thousand_deliveries_end_in_what_happened():
         check(truth)
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.timeout(1800)
 def test_a_hundred_thousand_deliveries_end_in_what_happened():
     truths, count = play(100_000)
