@@ -24,12 +24,12 @@ def main(folder: Path) -> None:
     from frozenshop.kernel.models import Lease, OutboxMessage
 
     kinds.KINDS = {**kinds.KINDS, **doing.KINDS}
-    running.STRETCH_SECONDS, running.ROWS_READ = 0.05, 4
+    running.STRETCH_SECONDS, running.ROWS_READ = 0.01, 4
     dying = Dying(folder, passes=PASSES)
     dying.around(running, "_perform")  # retried binds it by name at each call
     dying.around(running, "_do")  # its end is inside the transaction, before the commit
     dying.around(running, "_refuse")
-    dying.around(running.moves, "ask")
+    Dying(folder, passes=1).around(running.moves, "ask")  # rarer than rows
     if not (folder / "ready").exists():
         call_command("migrate", verbosity=0, skip_checks=True)
         owner = User.objects.create_superuser("owner")
