@@ -162,6 +162,8 @@ def _plain(field: Any, number: int) -> Any:
             return NOON.date() + dt.timedelta(days=number)
         case "DecimalField":
             return Decimal(number % 90) + Decimal("0.5")
+        case "BinaryField":
+            return b"bytes"
         case "JSONField":
             return {"n": number, "字": ["冻", None, 1.5]}
         case "BooleanField":
