@@ -2,8 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
 
 
 class Dying:
@@ -33,3 +37,21 @@ class Dying:
             return result
 
         setattr(module, name, stepped)
+
+
+def run_to_the_end(module: str, folder: Path) -> None:
+    """Start a module that dies at its steps, with a SQLite of its own in the folder, again until it ends by itself."""
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "VAR_DIR": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder}/mortal.sqlite3",
+        "REDIS_URL": "",
+        "LOG_LEVEL": "ERROR",
+    }
+    command = [sys.executable, "-m", module, str(folder)]
+    for _ in range(30):
+        done = subprocess.run(command, env=environment, cwd=ROOT, timeout=300, capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    raise AssertionError("never done")

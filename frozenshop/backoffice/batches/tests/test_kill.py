@@ -2,41 +2,21 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from frozenshop.backoffice.batches.tests.mortal import COUNT
+from notifications.tests.dying import run_to_the_end
 
-ROOT = Path(__file__).parents[4]
 STEPS = {f"{when}-{what}" for when in ("before", "after") for what in ("_perform", "_do", "_refuse", "ask")}
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.xdist_group("processes"),
     pytest.mark.skipif("mysql" in os.environ.get("DATABASE_URL", ""), reason="the run on the embedded default has it"),
 ]
-
-
-def run(folder):
-    """Start the worker again until it ends by itself."""
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "VAR_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder}/mortal.sqlite3",
-        "REDIS_URL": "",
-        "LOG_LEVEL": "ERROR",
-    }
-    command = [sys.executable, "-m", "frozenshop.backoffice.batches.tests.mortal", str(folder)]
-    for _ in range(30):
-        done = subprocess.run(command, env=environment, cwd=ROOT, timeout=90, capture_output=True, text=True)
-        if done.returncode == 0:
-            return
-        assert done.returncode == -9, done.stderr
-    raise AssertionError("never done")
 
 
 def rows(folder, sql):
@@ -45,7 +25,7 @@ def rows(folder, sql):
 
 
 def test_killed_at_any_step_each_row_has_one_end(tmp_path):
-    run(tmp_path)
+    run_to_the_end("frozenshop.backoffice.batches.tests.mortal", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} >= STEPS
     refused = COUNT // 2
     assert rows(tmp_path, "SELECT state, done, refused FROM backoffice_batch") == {
