@@ -56,7 +56,7 @@ def do(given: argparse.Namespace, config: Config) -> bool:
         return release(ingress, given.version, **told)  # type: ignore[arg-type]
     if given.act == "install":
         if not isinstance(ingress, NginxIngress):
-            raise ReleaseError("On Kubernetes `kubectl apply -k` installs: see docs/runbooks/bring-up.md.")
+            raise ReleaseError("On Kubernetes `kubectl apply -k` installs: see docs/runbooks/bring-up-kubernetes.md.")
         ingress.install(given.version)
     elif given.act == "abort" or (given.act == "rollback" and ingress.state().canary):
         ingress.withdraw()
