@@ -155,6 +155,8 @@ class Shipment(models.Model):
             models.Index(fields=["status", "status_at", "id"], name="shipment_status"),
             models.Index(fields=["status", "eta_latest", "id"], name="shipment_due"),
             models.Index(fields=["shipped_at", "id"], name="shipment_shipped"),
+            models.Index(fields=["carrier", "shipped_at", "id"], name="shipment_carrier"),
+            models.Index(fields=["eta_likely", "id", "status"], name="shipment_eta"),
         ]
 
     def __str__(self) -> str:

@@ -137,6 +137,7 @@ class Order(models.Model):
             models.Index(fields=["name_index", "placed_at", "id"], name="order_name"),
             models.Index(fields=["tail_index", "placed_at", "id"], name="order_tail"),
             models.Index(fields=["not_shipped_after", "id"], name="order_not_shipped"),
+            models.Index(fields=["status", "promised_by", "id"], name="order_promised"),
             models.Index(fields=["city", "placed_at", "id"], name="order_city"),
         ]
 
@@ -187,7 +188,10 @@ class OrderLine(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "订单明细"
         constraints = [models.UniqueConstraint(fields=["order", "position"], name="line_position")]
-        indexes = [models.Index(fields=["sku", "order"], name="line_sku")]
+        indexes = [
+            models.Index(fields=["sku", "order"], name="line_sku"),
+            models.Index(fields=["category", "order"], name="line_category"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name}×{self.quantity}"
@@ -311,6 +315,7 @@ class Alert(models.Model):
             models.Index(fields=["resolved_at", "severity", "due_at", "id"], name="alert_queue"),
             models.Index(fields=["resolved_at", "incident", "due_at", "id"], name="alert_due"),
             models.Index(fields=["resolved_at", "kind", "id"], name="alert_kind"),
+            models.Index(fields=["resolved_at", "kind", "due_at", "id"], name="alert_kind_due"),
             models.Index(fields=["opened_at", "id"], name="alert_opened"),
         ]
 

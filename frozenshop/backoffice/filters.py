@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import DateTimeField, OuterRef, QuerySet, Subquery, Value
 from django.http import HttpRequest
 from django.utils.dateparse import parse_date
 
@@ -17,7 +17,13 @@ from logistics.anomalies import Acts, kinds_of
 from logistics.models import Carrier, ShipmentOrder
 from orders.models import Alert, AlertKind, AlertSeverity, Order, OrderLine, ProductCategory
 
-SCANNED_BACK = dt.timedelta(days=90)
+LOOKED_BACK = dt.timedelta(days=90)
+"""How far back orders are looked up one by one, unless days are chosen."""
+FEW = 200
+"""Orders that are fewer are found by their keys, however long ago they were placed."""
+MOST_NAMES = 200
+BEFORE_SHIPPING = dt.timedelta(days=2)
+"""An order is placed before it leaves; clocks and typed times may differ by so much."""
 
 
 class DateRangeFilter(admin.ListFilter):
@@ -68,6 +74,7 @@ class DateRangeFilter(admin.ListFilter):
         }
 
 
+DATES = (DateRangeFilter.FROM, DateRangeFilter.TO, DateRangeFilter.WITHIN)
 RECENT = {"1": "今天", "7": "近 7 天", "30": "近 30 天"}
 
 
@@ -92,7 +99,9 @@ def _date(text: str) -> dt.date | None:
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """A filter whose nonsense values filter nothing. One that `walks` looks each row up on the way down the list."""
+    """A filter whose nonsense values filter nothing. One that `walks` looks each row up on the way down the list: its
+    `queryset` is what an index gives, and `walk` narrows that further.
+    """
 
     walks = False
 
@@ -107,6 +116,9 @@ class ChoiceFilter(admin.SimpleListFilter):
         value = str(self.value() or "")
         return value if value in {str(key) for key, _ in self.lookup_choices} else ""
 
+    def walk(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset
+
 
 class WorklistFilter(ChoiceFilter):
     title, parameter_name = "工作清单", "todo"
@@ -118,34 +130,71 @@ class WorklistFilter(ChoiceFilter):
         return WORKLISTS[key].orders(queryset) if (key := self.chosen()) else queryset
 
 
-class CarrierFilter(ChoiceFilter):
-    title, parameter_name = "承运商", "carrier"
+class _LookedUpFilter(ChoiceFilter):
+    """Orders by what stands in another table, whose index gives the newest: few by their keys, else one by one."""
+
     walks = True
+    few = False
     template = "backoffice/select_filter.html"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Carrier.objects.filter(enabled=True).order_by("name").values_list("code", "name")[:200])
+    @property
+    def walking(self) -> bool:
+        return super().walking and not self.few
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
         if not (code := self.chosen()):
             return queryset
-        sent = ShipmentOrder.objects.filter(
-            order=OuterRef("pk"), shipment__carrier__code=code, shipment__voided_at=None
+        newest = list(self.newest(code)[: FEW + 1])
+        self.few = len(newest) <= FEW
+        if self.few:
+            return queryset.filter(pk__in={order_id for order_id, _ in newest})
+        if until := newest[0][1]:
+            queryset = queryset.filter(placed_at__lte=until + BEFORE_SHIPPING)
+        since, until = bounds(*(request.GET.get(name, "") for name in DATES))
+        return queryset if since or until else queryset.filter(placed_at__gte=now() - LOOKED_BACK)
+
+    def walk(self, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """Keep orders that have such a row.
+
+        By a scalar subquery, looked up for each order on the way down the list: an EXISTS is turned round by the
+        optimizer, which then reads all rows of the other table first.
+        """
+        rows = self.rows(self.chosen()).filter(order=OuterRef("pk")).order_by().values("pk")[:1]
+        return queryset.alias(**{f"by_{self.parameter_name}": Subquery(rows)}).filter(
+            **{f"by_{self.parameter_name}__isnull": False}
         )
-        return _having(queryset, sent)
+
+    def rows(self, code: str) -> QuerySet[Any]:
+        """Return what an order has one of."""
+        raise NotImplementedError
+
+    def newest(self, code: str) -> QuerySet[Any, tuple[int, dt.datetime | None]]:
+        """Return the orders of these rows, the newest first, with when the row's parcel left, if it is by that."""
+        raise NotImplementedError
 
 
-def _having(orders: QuerySet[Order], rows: QuerySet[Any]) -> QuerySet[Order]:
-    """Keep recent orders that have such a row.
+def _names(request: HttpRequest, of: str) -> list[tuple[str, str]]:
+    """Return the codes and names of the carriers or of the categories; both are asked for at once, for one page."""
+    kept = getattr(request, "filter_names", None)
+    if kept is None:
+        carriers = Carrier.objects.filter(enabled=True).order_by().values_list("code", "name", Value("carrier"))
+        categories = ProductCategory.objects.order_by().values_list("code", "name", Value("category"))
+        kept = request.filter_names = list(carriers.union(categories, all=True))  # type: ignore[attr-defined]
+    return [(code, name) for code, name, kind in kept if kind == of][:MOST_NAMES]
 
-    A scalar subquery, looked up for each order on the way down the list: an EXISTS is turned round by the optimizer,
-    which then reads all rows of the other table first.
-    """
-    return (
-        orders.filter(placed_at__gte=now() - SCANNED_BACK)
-        .alias(row=Subquery(rows.values("pk")[:1]))
-        .filter(row__isnull=False)
-    )
+
+class CarrierFilter(_LookedUpFilter):
+    title, parameter_name = "承运商", "carrier"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return sorted(_names(request, "carrier"), key=lambda pair: pair[1])
+
+    def rows(self, code: str) -> QuerySet[Any]:
+        return ShipmentOrder.objects.filter(shipment__carrier__code=code, shipment__voided_at=None, order__isnull=False)
+
+    def newest(self, code: str) -> QuerySet[Any, tuple[int, dt.datetime | None]]:
+        rows = self.rows(code).order_by("-shipment__shipped_at")
+        return rows.values_list("order_id", "shipment__shipped_at")
 
 
 class AlertKindFilter(ChoiceFilter):
@@ -159,19 +208,20 @@ class AlertKindFilter(ChoiceFilter):
         return with_open_alert(kind)(queryset) if (kind := self.chosen()) else queryset
 
 
-class CategoryFilter(ChoiceFilter):
+class CategoryFilter(_LookedUpFilter):
     title, parameter_name = "商品类目", "category"
-    walks = True
-    template = "backoffice/select_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(ProductCategory.objects.order_by("code").values_list("code", "name")[:200])
+        return sorted(_names(request, "category"))
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
-        if not (code := self.chosen()):
-            return queryset
-        held = OrderLine.objects.filter(order=OuterRef("pk"), category=code)
-        return _having(queryset, held)
+    def rows(self, code: str) -> QuerySet[Any]:
+        return OrderLine.objects.filter(category=code)
+
+    def newest(self, code: str) -> QuerySet[Any, tuple[int, dt.datetime | None]]:
+        never = Value(None, output_field=DateTimeField())
+        rows = self.rows(code).order_by("-order_id").annotate(left=never)
+        found: QuerySet[Any, tuple[int, dt.datetime | None]] = rows.values_list("order_id", "left")
+        return found
 
 
 class AlertStateFilter(ChoiceFilter):
@@ -224,43 +274,68 @@ class IncidentFilter(ChoiceFilter):
         yield from others
 
 
-class SeverityFilter(ChoiceFilter):
+class QueueFilter(ChoiceFilter):
+    """An index gives those that are open; of what is resolved each is looked at."""
+
+    walks = True
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, list[str]], model: type[Alert], model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.request = request
+
+    @property
+    def walking(self) -> bool:
+        return super().walking and self.request.GET.get(AlertStateFilter.parameter_name) == "resolved"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return self.narrow(queryset) if self.chosen() and not self.walking else queryset
+
+    def walk(self, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return self.narrow(queryset)
+
+    def narrow(self, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        raise NotImplementedError
+
+
+class SeverityFilter(QueueFilter):
     title, parameter_name = "级别", "severity"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(AlertSeverity.choices)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        return queryset.filter(severity=severity) if (severity := self.chosen()) else queryset
+    def narrow(self, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return queryset.filter(severity=self.chosen())
 
 
-class ActsFilter(ChoiceFilter):
+class ActsFilter(QueueFilter):
     title, parameter_name = "谁处理", "acts"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(Acts.choices)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        return queryset.filter(kind__in=kinds_of(acts)) if (acts := self.chosen()) else queryset
+    def narrow(self, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return queryset.filter(kind__in=kinds_of(self.chosen()))
 
 
-class QueueKindFilter(ChoiceFilter):
+class QueueKindFilter(QueueFilter):
     title, parameter_name = "类型", "kind"
     template = "backoffice/select_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(AlertKind.choices)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        return queryset.filter(kind=kind) if (kind := self.chosen()) else queryset
+    def narrow(self, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return queryset.filter(kind=self.chosen())
 
 
-class OwnerFilter(ChoiceFilter):
+class OwnerFilter(QueueFilter):
     title, parameter_name = "负责人", "owner"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("me", "我"), ("nobody", "无人认领")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        owners = {"me": request.user.pk, "nobody": None}
-        return queryset.filter(owner=owners[chosen]) if (chosen := self.chosen()) else queryset
+    def narrow(self, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        owners = {"me": self.request.user.pk, "nobody": None}
+        return queryset.filter(owner=owners[self.chosen()])

@@ -23,6 +23,7 @@ def recent(field: str) -> dict[str, dt.datetime]:
 class FateFilter(ChoiceFilter):
     """What became of a notice. Those that wait are few; all others are looked for in the last days."""
 
+    walks = True
     title, parameter_name = "结果（近 7 天）", "fate"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -35,22 +36,32 @@ class FateFilter(ChoiceFilter):
             return queryset
         if chosen == State.WAITING:
             return queryset.filter(state=chosen)
-        within = queryset.filter(**recent("created_at"))
+        return queryset.filter(**recent("created_at"))
+
+    @property
+    def walking(self) -> bool:
+        return super().walking and self.chosen() != State.WAITING
+
+    def walk(self, queryset: QuerySet[Notice]) -> QuerySet[Notice]:
+        chosen = self.chosen()
         if chosen == State.TOLD:
-            return within.filter(state=chosen)
-        untold = within.filter(state=State.NOT_TOLD)
+            return queryset.filter(state=chosen)
+        untold = queryset.filter(state=State.NOT_TOLD)
         return untold if chosen == "untold" else untold.filter(why=chosen)
 
 
 class _Recent(ChoiceFilter):
     """Those of the last days, by their `since`, whose `column` is what was chosen."""
 
+    walks = True
     column: str
     since: str
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self.chosen()
-        return queryset.filter(**{self.column: chosen}, **recent(self.since)) if chosen else queryset
+        return queryset.filter(**recent(self.since)) if self.chosen() else queryset
+
+    def walk(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.column: self.chosen()})
 
 
 class MilestoneFilter(_Recent):

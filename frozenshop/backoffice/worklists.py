@@ -14,7 +14,6 @@ from logistics.models import ShipmentOrder, ShipmentStatus
 from logistics.problems import ALL_KINDS, LADDER, TROUBLE
 from orders.models import Alert, AlertKind, Order, OrderStatus, TemperatureClass
 
-COUNTED_TO = 100
 ACTIVE = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT)
 COMING_BACK = (AlertKind.RETURNING, AlertKind.RETURNED, AlertKind.PARTLY_RETURNED)
 NOT_ARRIVING = tuple(kind for kind in TROUBLE if kind not in COMING_BACK)
@@ -32,10 +31,6 @@ class Worklist:
     tone: str
     orders: Callable[[QuerySet[Order]], QuerySet[Order]]
 
-    def bounded_count(self) -> int:
-        """Return how many there are, looking no further than COUNTED_TO."""
-        return len(self.orders(Order.objects.all()).values_list("pk")[:COUNTED_TO])
-
 
 def to_ship_today(orders: QuerySet[Order]) -> QuerySet[Order]:
     tomorrow = start_of_day(shanghai(now()).date() + dt.timedelta(days=1))
@@ -43,7 +38,7 @@ def to_ship_today(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 
 def late(orders: QuerySet[Order]) -> QuerySet[Order]:
-    return orders.filter(status__in=ACTIVE, placed_at__gte=now() - LOOK_BACK, promised_by__lt=now())
+    return orders.filter(status__in=ACTIVE, promised_by__gte=now() - LOOK_BACK, promised_by__lt=now())
 
 
 def in_lockers(orders: QuerySet[Order]) -> QuerySet[Order]:

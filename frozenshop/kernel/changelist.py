@@ -14,7 +14,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Page, Paginator
-from django.db.models import DateField, DateTimeField, Field, Model, Q, QuerySet
+from django.db.models import Count, DateField, DateTimeField, Field, Max, Min, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_date
@@ -27,7 +27,10 @@ AFTER, BEFORE, AT, END = "after", "before", "at", "end"
 PLACES = (AFTER, BEFORE, AT, END)
 """Parameters that say where in a list a page stands, and nothing of what is in the list."""
 COUNTED_TO = 1000
+LOOKED_AT = 5_000
+"""Where a filter looks each row up, a page looks at so many rows at most; the next one goes on from there."""
 LAST_CHARACTER = "\U0010ffff"
+LAST_ID = 2**63 - 1
 PAGE_SIZE = 50
 RowT = TypeVar("RowT", bound=Model)
 
@@ -78,7 +81,11 @@ def record_act(
 
 def encode_cursor(row: Model, keys: Sequence[str]) -> str:
     """Return a row's place in its list, fit for an address."""
-    values = [str(getattr(row, key.lstrip("-"))) for key in keys]
+    return _encoded([getattr(row, key.lstrip("-")) for key in keys])
+
+
+def _encoded(key: Sequence[Any]) -> str:
+    values = [str(value) for value in key]
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
 
@@ -89,9 +96,20 @@ def decode_cursor(cursor: str, model: type[Model], keys: Sequence[str]) -> list[
         if not isinstance(values, list) or len(values) != len(keys):
             raise ValueError(cursor)
         fields = [model._meta.get_field(key.lstrip("-")) for key in keys]
-        return [field.to_python(str(value)) for field, value in zip(fields, values, strict=True)]  # type: ignore[union-attr]
-    except (ValueError, ValidationError) as error:
+        return [_key_value(field, str(value)) for field, value in zip(fields, values, strict=True)]
+    except (ValueError, OverflowError, RecursionError, ValidationError) as error:
         raise IncorrectLookupParameters(error) from error
+
+
+def _key_value(field: Any, text: str) -> Any:
+    """Return what a column may be compared with. Raises ValueError or OverflowError for what no row can hold."""
+    text.encode()
+    value = field.to_python(text)
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is None:
+            raise ValueError(text)
+        value.astimezone(dt.UTC)
+    return value
 
 
 def beyond(keys: Sequence[str], values: Sequence[Any], *, backwards: bool) -> Q:
@@ -105,6 +123,12 @@ def beyond(keys: Sequence[str], values: Sequence[Any], *, backwards: bool) -> Q:
         equal &= Q((name, value))
     # Implied by the rest; written out because the database makes one range of it.
     return Q((f"{keys[0].lstrip('-')}__{comparison}e", values[0])) & condition
+
+
+def up_to(keys: Sequence[str], edge: Any, *, backwards: bool) -> Q:
+    """Return the condition for rows whose first key has not passed `edge`."""
+    name = keys[0].lstrip("-")
+    return Q((f"{name}__gte" if keys[0].startswith("-") != backwards else f"{name}__lte", edge))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +180,11 @@ def _day(text: str) -> dt.date | None:
 
 
 class KeysetChangeList(ChangeList):
-    """A page is found by the key of its neighbour: no COUNT, no OFFSET, no sorting by other columns."""
+    """A page is found by the key of its neighbour: no COUNT, no OFFSET, no sorting by other columns.
+
+    `led`: the rows to which an index leads, before the filters that look each of them up (`walking`, with `walk`).
+    `looked`: up to where a page looked, in Chinese, where that isn't the list's end.
+    """
 
     model_admin: "BaseAdmin[Any]"
     first_query: str | None = None
@@ -166,6 +194,8 @@ class KeysetChangeList(ChangeList):
     jump: dict[str, Any] | None = None
     counted = ""
     note = ""
+    looked = ""
+    led: QuerySet[Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -191,6 +221,28 @@ class KeysetChangeList(ChangeList):
         finally:
             self.filter_params = kept
 
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        rows = self.led = super().get_queryset(request, exclude_parameters)
+        for spec in self.walking:
+            rows = spec.walk(rows)
+        return rows
+
+    def apply_select_related(self, qs: QuerySet[Any]) -> QuerySet[Any]:
+        """Fetch what each row has one of apart: given a join, the database may begin with the small table, read all of
+        the large one by it and sort that. What a row may lack is a left join, which has one order.
+        """
+        given = self.list_select_related
+        names = given if isinstance(given, list | tuple) else [str(name) for name in self.list_display]
+        fields = (_field(self.model, name) for name in names)
+        for field in (field for field in fields if field is not None and field.is_relation):
+            qs = qs.select_related(field.name) if field.null else qs.prefetch_related(field.name)
+        return qs
+
+    @property
+    def walking(self) -> list[Any]:
+        """Return the filters that look each row up."""
+        return [spec for spec in self.filter_specs if getattr(spec, "walking", False)]
+
     @property
     def kept_params(self) -> list[tuple[str, str]]:
         """Return what a form beside the list must send along so that the list stays the same."""
@@ -201,14 +253,18 @@ class KeysetChangeList(ChangeList):
         keys = self.model_admin.get_keyset(request)
         key: Field[Any, Any] = self.model._meta.get_field(keys[0].lstrip("-"))  # type: ignore[assignment]
         place = Place.asked(request.GET, key)
-        rows = list(place.narrow(self.queryset, keys)[: self.list_per_page + 1])
+        edge = self._edge(keys, place) if self.walking else None
+        within = Q() if edge is None else up_to(keys, edge, backwards=place.backwards)
+        rows = list(place.narrow(self.queryset.filter(within), keys)[: self.list_per_page + 1])
         more, rows = len(rows) > self.list_per_page, rows[: self.list_per_page]
         if place.backwards:
             rows.reverse()
         self._link(rows, keys, place, more=more)
+        if edge is not None and not more:
+            self._go_on(keys, place, edge)
         if isinstance(key, DateField):
             self.jump = {"label": str(key.verbose_name), "day": place.day.isoformat() if place.day else ""}
-        self.counted = self._count(rows, whole=place == Place() and not more)
+        self.counted = self._count(rows, whole=place == Place() and not more and edge is None)
         self.result_list = self.model_admin.prepare_rows(rows)
         self.result_count = len(rows)
         self.note = getattr(request, "search_note", "")
@@ -225,15 +281,39 @@ class KeysetChangeList(ChangeList):
         if rows and (more if place.backwards else place != Place()):
             self.newer_query = self.get_query_string({BEFORE: encode_cursor(rows[0], keys)})
 
+    def _edge(self, keys: Sequence[str], place: Place) -> Any:
+        """Return the value of the first key up to which a page looks; None where that is to the end of the list."""
+        aggregate = Min if keys[0].startswith("-") != place.backwards else Max
+        looked_at = place.narrow(self.led, keys)[:LOOKED_AT]
+        found = looked_at.aggregate(edge=aggregate(keys[0].lstrip("-")), rows=Count("*"))
+        return found["edge"] if found["rows"] == LOOKED_AT else None
+
+    def _go_on(self, keys: Sequence[str], place: Place, edge: Any) -> None:
+        """Link to what lies beyond the edge, however little was found before it."""
+        descending = keys[0].startswith("-") != place.backwards
+        there = _encoded([edge, *([0 if descending else LAST_ID] * (len(keys) - 1))])
+        on = self.get_query_string({BEFORE if place.backwards else AFTER: there})
+        if place.backwards:
+            self.newer_query = on
+        else:
+            self.older_query, self.last_query = on, self.get_query_string({END: "1"})
+        at = f"，到 {clock.shanghai(edge):%Y-%m-%d %H:%M}" if isinstance(edge, dt.datetime) else ""
+        button = "上一页" if place.backwards else "下一页"
+        self.looked = f"一页最多逐条查看 {LOOKED_AT:,} 条{at}，“{button}”接着查找"
+
     def _count(self, rows: list[Any], *, whole: bool) -> str:
         """Return how many rows the list has, looking no further than COUNTED_TO; empty where that isn't cheap."""
         if whole:
             return f"共 {len(rows)} 条"
-        walked = any(getattr(spec, "walking", False) for spec in self.filter_specs)
-        if walked or not self.model_admin.counted:
+        if self.walking or not self.model_admin.counted:
             return ""
         found = self.queryset.order_by()[: COUNTED_TO + 1].count()
         return f"共 {COUNTED_TO:,}+ 条" if found > COUNTED_TO else f"共 {found:,} 条"
+
+
+def _field(model: type[Model], name: str) -> Any:
+    """Return a model's own field of that name; None where it is none."""
+    return next((field for field in model._meta.concrete_fields if field.name == name), None)
 
 
 class UncountedPaginator(Paginator[Any]):

@@ -9,15 +9,15 @@ from django.http import HttpRequest
 from django.utils.http import urlencode
 
 from frozenshop.backoffice import archive
-from frozenshop.backoffice.filters import DateRangeFilter, bounds
+from frozenshop.backoffice.filters import DATES, DateRangeFilter, bounds
 from frozenshop.backoffice.finding import recent, views
 from frozenshop.kernel.changelist import KeysetChangeList, staff_user
 from logistics.archive.searching import ARCHIVE
-from logistics.search import ORDERS, Found, Kind, Period, search
+from logistics.search import MAX_FOUND, ORDERS, Found, Kind, Period, Table, search
 from logistics.search.near import Near, near_misses, sentences
+from logistics.search.products import MOST as MOST_PRODUCTS
 
 TOKEN, AS, VIEW = "find", "as", "view"
-DATES = (DateRangeFilter.FROM, DateRangeFilter.TO, DateRangeFilter.WITHIN)
 FEW = 2
 EXACT = frozenset({Kind.ORDER_NO, Kind.WAYBILL, Kind.PHONE, Kind.PLACED_ON})
 LOST = "这个查找链接已经过期，或是别人的查找；请重新输入。"
@@ -39,9 +39,11 @@ class Asked:
         dates = tuple((name, value) for name, value in zip(DATES, given, strict=True) if value)
         return cls(text, Period(*bounds(*given)), Kind(kind) if kind in set(Kind) else None, dates)
 
-    def found(self) -> Found:
-        meaning, (orders, archived) = search(self.text, [ORDERS, ARCHIVE], self.period, kind=self.kind)
-        return Found(meaning, orders, archived)
+    def found(self, *, archive: bool) -> Found:
+        """Return what is found; `archive`: there as well."""
+        tables: list[Table[Any]] = [ORDERS, ARCHIVE] if archive else [ORDERS]
+        meaning, (orders, *archived) = search(self.text, tables, self.period, kind=self.kind)
+        return Found(meaning, orders, *archived)
 
 
 class Finding:
@@ -52,6 +54,14 @@ class Finding:
         self._archived = found.archived
         self.near: list[Near] = []
         self.sentences: tuple[str, ...] = ()
+
+    @property
+    def heeds_dates(self) -> bool:
+        """Say whether it was looked for within the chosen dates, and not whenever or on a day that was typed.
+
+        What fits nothing isn't there at other times, either.
+        """
+        return self.meaning.kind is Kind.NUMBER or self.meaning.period == self.asked.period
 
     def look_around(self, shown: int, *, whole: bool) -> None:
         """Find near misses where little was found and nothing but the search itself may be to blame."""
@@ -65,6 +75,13 @@ class Finding:
         """What of it lies in the archive, newest first."""
         may_be = self._archived is not None and self.meaning.kind not in (Kind.NOTHING, Kind.PLACED_ON)
         return archive.hits(self._archived) if may_be and self._archived is not None else []
+
+    @cached_property
+    def products(self) -> str:
+        """Name the products that a part of their names stood for; what is beyond the bound wasn't looked for."""
+        named = [name for _, name in self.meaning.products or ()]
+        more = "；还有别的商品也这样叫，没有查找，请输入更完整的名称" if len(named) > MOST_PRODUCTS else ""
+        return "、".join(named[:MOST_PRODUCTS]) + more
 
     @property
     def links(self) -> list[dict[str, Any]]:
@@ -97,16 +114,23 @@ class OrderChangeList(KeysetChangeList):
             text = next((one.text for one in self.recents if one.token == token), None)
             self.query, self.lost = text or "", "" if text else LOST
         rows = super().get_queryset(request, exclude_parameters)
+        self.finding = getattr(request, "finding", None)
         return rows.none() if self.lost else rows
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.note, self.finding = self.lost, getattr(request, "finding", None)
+        self.note = self.lost
         if self.finding:
             self.note = self.finding.meaning.explanation
-            self.narrowed = any(name not in SEARCHING and name not in DATES for name, _ in self.kept_params)
+            heeded = DATES if self.finding.heeds_dates else ()
+            self.narrowed = any(name not in SEARCHING and name not in heeded for name, _ in self.kept_params)
             found = self.result_count + len(self.finding.archived)
             self.finding.look_around(found, whole=not self.first_query and not self.narrowed)
+
+    def _count(self, rows: list[Any], *, whole: bool) -> str:
+        counted = super()._count(rows, whole=whole)
+        cut = self.finding and self.finding.meaning.through_keys and counted == f"共 {MAX_FOUND} 条"
+        return f"只列出 {MAX_FOUND} 条，还有更多，请说得更具体" if cut else counted
 
     @cached_property
     def recents(self) -> list[recent.Recent]:

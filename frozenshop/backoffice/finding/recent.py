@@ -4,6 +4,7 @@ The text doesn't stand in addresses where it may name somebody: a token does.
 """
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,11 +38,12 @@ def may_name_somebody(text: str) -> bool:
 
 
 def _is_phone(word: str) -> bool:
-    """Seven digits and more may be a phone, or one with a slip."""
+    """Digits may be a phone with a slip; with dashes between them, where they begin as a phone does."""
     try:
         phones.normalise(word)
     except Invalid:
-        return word.isdecimal() and len(word) <= 13
+        digits = re.sub(r"[-._]", "", word)
+        return digits.isdecimal() and len(digits) <= 13 and (digits == word or digits.startswith(("0", "1", "86")))
     return True
 
 
@@ -71,11 +73,6 @@ def of(user_id: int) -> list[Recent]:
     """Return a person's searches, newest first."""
     rows = RecentSearch.objects.filter(user_id=user_id, searched_at__gt=clock.now() - KEPT_FOR)
     return list(_opened(list(rows.order_by("-searched_at", "-id")[:MOST])))
-
-
-def text_of(user_id: int, token: str) -> str | None:
-    """Return what a token of this person stands for; None if it is another's, expired, or none."""
-    return next((one.text for one in of(user_id) if one.token == token), None)
 
 
 def forget(user_id: int) -> None:

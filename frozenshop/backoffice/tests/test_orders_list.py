@@ -1,7 +1,9 @@
+import base64
 import datetime as dt
 
 import pytest
 
+from frozenshop.backoffice import filters
 from frozenshop.backoffice.orders import OrderAdmin
 from frozenshop.backoffice.tests.pages import ORDERS, listed, page, text
 from frozenshop.kernel import changelist
@@ -10,7 +12,7 @@ from logistics import shipping
 from logistics.problems import subject
 from logistics.tests.factories import STAFF, make_carrier, make_shipment, report
 from orders import alerting
-from orders.models import AlertKind, OrderLine, OrderStatus, ProductCategory
+from orders.models import AlertKind, Order, OrderLine, OrderStatus, ProductCategory
 from orders.tests.factories import line, make_order
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +48,35 @@ def test_the_way_back_shows_the_page_before(lead):
 
 def test_a_made_up_cursor_leads_back_to_the_list(lead):
     assert lead.get(ORDERS + "?after=nonsense").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *(
+            "[" * 5000,
+            "[" * 5000 + "]" * 5000,
+            '["2026-01-01T00:00:00+00:00"]',
+            '{"a": 1}',
+            "1",
+            '"ab"',
+            "[null, null]",
+        ),
+        *('["2026-01-01", "1"]', '["2026-01-01T00:00:00", "1"]', '["0001-01-01T00:00:00+14:00", "1"]'),
+        *('["9999-12-31T23:59:59-14:00", "1"]', '["2026-01-01T00:00:00+00:00", "1e9"]', r'["\ud800", "\ud800"]'),
+    ],
+    ids=lambda told: told[:40],
+)
+@pytest.mark.parametrize("name", ["after", "before"])
+def test_a_place_that_no_row_can_have_leads_back_to_the_list(lead, name, told):
+    cursor = base64.urlsafe_b64encode(told.encode()).decode()
+    assert lead.get(ORDERS, {name: cursor}).status_code == 302
+
+
+def test_a_place_that_no_number_reaches_is_the_end_of_the_list(lead):
+    make_order()
+    cursor = base64.urlsafe_b64encode(f'["2000-01-01T00:00:00+00:00", "{10**30}"]'.encode()).decode()
+    assert listed(lead.get(ORDERS, {"after": cursor})) == []
 
 
 @pytest.mark.parametrize(
@@ -195,8 +226,76 @@ def test_a_list_is_counted_no_further_than_a_bound(lead, monkeypatch):
     assert lead.get(ORDERS).context["cl"].counted == "共 50+ 条"
 
 
-def test_what_is_looked_up_order_by_order_is_not_counted(lead):
+@pytest.fixture
+def many_of_a_kind(monkeypatch):
+    """So few orders are many."""
+    monkeypatch.setattr(filters, "FEW", 0)
+
+
+def test_what_is_looked_up_order_by_order_is_not_counted(lead, many_of_a_kind):
     make_many(60)
     OrderLine.objects.update(category="seafood")
     ProductCategory.objects.get_or_create(code="seafood", defaults={"name": "海鲜"})
     assert lead.get(ORDERS, {"category": "seafood"}).context["cl"].counted == ""
+
+
+def seafood(*order_numbers: str) -> None:
+    OrderLine.objects.filter(order__order_no__in=order_numbers).update(category="seafood")
+    ProductCategory.objects.get_or_create(code="seafood", defaults={"name": "海鲜"})
+
+
+def walk(client, query: str, way: str) -> tuple[list[list[str]], list[str]]:
+    """Follow a list one way; return what each page showed, and what it said of how far it looked."""
+    pages, looked = [], []
+    while query:
+        shown = client.get(ORDERS + query)
+        pages.append(listed(shown))
+        looked.append(shown.context["cl"].looked)
+        query = getattr(shown.context["cl"], way)
+    return pages, looked
+
+
+def test_a_page_looks_at_so_many_orders_and_the_next_goes_on_from_there(lead, many_of_a_kind, monkeypatch):
+    monkeypatch.setattr(changelist, "LOOKED_AT", 20)
+    numbers = make_many(90)
+    seafood(numbers[1], numbers[2], numbers[85])
+    pages, looked = walk(lead, "?category=seafood", "older_query")
+    assert [one for page in pages for one in page] == [numbers[85], numbers[2], numbers[1]]
+    assert len(pages) == 5
+    assert all("20 条" in said and "下一页" in said for said in looked[:-1])
+    assert looked[-1] == ""
+    back, looked = walk(lead, "?category=seafood&end=1", "newer_query")
+    assert [one for page in back[::-1] for one in page] == [numbers[85], numbers[2], numbers[1]]
+    assert "上一页" in looked[0]
+    assert "20 条" in text(lead.get(ORDERS, {"category": "seafood"}))
+
+
+def test_few_orders_are_found_however_old(lead):
+    make_order(order_no="A", placed_at=(now() - dt.timedelta(days=400)).isoformat())
+    make_order(order_no="B")
+    seafood("A")
+    shown = lead.get(ORDERS, {"category": "seafood"})
+    assert (listed(shown), shown.context["cl"].counted) == (["A"], "共 1 条")
+
+
+def test_many_orders_are_looked_up_in_the_last_months_or_in_the_days_that_are_chosen(lead, many_of_a_kind):
+    placed = now() - dt.timedelta(days=400)
+    make_order(order_no="A", placed_at=placed.isoformat())
+    make_order(order_no="B")
+    seafood("A", "B")
+    assert listed(lead.get(ORDERS, {"category": "seafood"})) == ["B"]
+    assert listed(lead.get(ORDERS, {"category": "seafood", "placed_from": f"{placed:%Y-%m-%d}"})) == ["B", "A"]
+
+
+def test_a_carrier_and_a_category_are_looked_up_together(lead, many_of_a_kind):
+    for number, carrier in (("A", "YTO"), ("B", "YTO"), ("C", "SF")):
+        make_shipment(make_order("paid", order_no=number), carrier=make_carrier(carrier))
+    seafood("A", "C")
+    assert listed(lead.get(ORDERS, {"carrier": "YTO", "category": "seafood"})) == ["A"]
+
+
+def test_orders_past_their_promise_are_a_list_of_work(lead):
+    late, kept = make_order("paid", order_no="A"), make_order("paid", order_no="B")
+    Order.objects.filter(pk=late.pk).update(promised_by=now() - dt.timedelta(hours=1))
+    Order.objects.filter(pk=kept.pk).update(promised_by=now() + dt.timedelta(hours=1))
+    assert listed(lead.get(ORDERS, {"todo": "late"})) == ["A"]

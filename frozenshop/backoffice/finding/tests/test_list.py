@@ -1,12 +1,17 @@
 """What the order list says of a search, and what it costs."""
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from frozenshop.backoffice.finding import changelist
 from frozenshop.backoffice.tests.pages import ORDERS, listed, text
+from logistics.archive.tests.factories import archived
+from logistics.search import tables
 from logistics.tests.factories import make_shipment
-from orders.tests.factories import make_order
+from logistics.tests.test_search import make_product
+from orders.tests.factories import line, make_order
 
 pytestmark = pytest.mark.django_db
 FIND = f"{ORDERS}find/"
@@ -48,6 +53,45 @@ def test_what_a_filter_hides_is_offered_without_it(lead):
     shown = lead.get(ORDERS, {"q": "张三", "status__exact": "paid"})
     assert (listed(shown), near(shown)) == ([], [])
     assert listed(lead.get(ORDERS + shown.context["cl"].unnarrowed_query)) == ["A"]
+
+
+def test_what_is_cut_off_is_not_told_as_all_there_is(lead, monkeypatch):
+    monkeypatch.setattr(changelist, "MAX_FOUND", 4)
+    monkeypatch.setattr(tables, "MAX_FOUND", 4)
+    for number in range(5):
+        make_order(order_no=f"777777-{number}")
+    assert "还有更多" in lead.get(ORDERS, {"q": "777777"}).context["cl"].counted
+    assert lead.get(ORDERS, {"q": "777777", "placed_to": "2020-01-01"}).context["cl"].counted == "共 0 条"
+    assert lead.get(ORDERS, {"placed_from": "2020-01-01"}).context["cl"].counted == "共 5 条"
+
+
+def test_a_word_for_many_products_says_which_were_looked_for(lead):
+    for number in range(4):
+        make_product(f"N-{number}", f"{number} 号牛肉")
+    shown = lead.get(ORDERS, {"q": "牛肉"}).context["cl"].finding
+    assert not shown.products
+    make_order(lines=[line(sku="N-1")])
+    shown = lead.get(ORDERS, {"q": "牛肉"}).context["cl"].finding
+    assert shown.products.startswith("0 号牛肉、1 号牛肉、2 号牛肉；还有别的商品")
+
+
+@pytest.mark.parametrize(("typed", "dates"), [("A-1", "placed_to"), ("张三 2026-11-01", "placed_from")])
+def test_dates_that_hide_what_was_typed_are_offered_to_be_dropped(lead, typed, dates):
+    make_order(order_no="A-1", name="张三", placed_at="2026-11-01T12:00:00+08:00")
+    day = {"placed_to": "2026-10-01", "placed_from": "2026-11-10"}[dates]
+    shown = lead.get(ORDERS, {"q": typed, dates: day})
+    assert (listed(shown), "去掉所有筛选再查" in text(shown)) == ([], True)
+    assert listed(lead.get(ORDERS + shown.context["cl"].unnarrowed_query)) == ["A-1"]
+
+
+def test_who_may_not_see_the_archive_is_not_told_that_it_has_something(login):
+    archived(order_no="OLD-1")
+    client = login()
+    may_see = Permission.objects.get(codename="view_order")
+    User.objects.get(username="nobody").user_permissions.add(may_see)
+    shown = client.get(ORDERS, {"q": "OLD-1"})
+    assert "没有找到" in text(shown)
+    assert "/logistics/archivedorder/" not in text(shown)
 
 
 @pytest.mark.parametrize(
