@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from logistics.search.hits import bounded
 from logistics.search.meaning import Kind, Meaning, Period, waybill_prefix
 from logistics.search.reading import KEY, readings
-from logistics.search.tables import MAX_FOUND, ORDERS, Table
+from logistics.search.tables import MAX_FOUND, ORDERS, Table, with_products
 from orders.models import Order
 
 __all__ = ["MAX_FOUND", "ORDERS", "Found", "Kind", "Meaning", "Period", "Table", "readings", "search", "search_orders"]
@@ -46,27 +46,31 @@ def search(
         if not (meaning.certain or meaning.product):
             waiting.append(meaning)
             continue
-        for taken in (*_that_may_hit(waiting, tables), meaning):
-            if found := _look(taken, tables):
+        for taken, asked in (*_that_may_hit(waiting, tables), (meaning, tables)):
+            taken = with_products(taken)
+            if found := _look(taken, tables, asked):
                 return taken, found
         waiting = []
     raise AssertionError("the last reading is certain")
 
 
-def _look(meaning: Meaning, tables: Sequence[Table[Any]]) -> list[QuerySet[Any]] | None:
-    found = [table.look(meaning) for table in tables]
+def _look(meaning: Meaning, tables: Sequence[Table[Any]], asked: Sequence[Table[Any]]) -> list[QuerySet[Any]] | None:
+    found = [table.look(meaning) if table in asked else None for table in tables]
     if all(rows is None for rows in found):
         return None
     return [table.all().none() if rows is None else rows for table, rows in zip(tables, found, strict=True)]
 
 
-def _that_may_hit(meanings: Sequence[Meaning], tables: Sequence[Table[Any]]) -> list[Meaning]:
-    """Return the meanings of which any table knows something, in one question; a plain one is certain then."""
-    counts = bounded([table.question(meaning, 1) for meaning in meanings for table in tables])
-    of_each = [counts[start : start + len(tables)] for start in range(0, len(counts), len(tables))]
-    return [
-        replace(meaning, certain=meaning.plain) for meaning, hits in zip(meanings, of_each, strict=True) if any(hits)
-    ]
+def _that_may_hit(
+    meanings: Sequence[Meaning], tables: Sequence[Table[Any]]
+) -> Iterator[tuple[Meaning, list[Table[Any]]]]:
+    """Yield the meanings of which a table knows something, with these tables, after one question; a plain one is
+    certain then.
+    """
+    counts = iter(bounded([table.question(meaning, 1) for meaning in meanings for table in tables]))
+    for meaning in meanings:
+        if knowing := [table for table in tables if next(counts)]:
+            yield replace(meaning, certain=meaning.plain), knowing
 
 
 def _as(text: str, period: Period, kind: Kind | None) -> Iterator[Meaning]:

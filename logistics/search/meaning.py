@@ -47,8 +47,8 @@ class Period:
     until: dt.datetime | None = None
 
     @classmethod
-    def day(cls, day: dt.date) -> "Period":
-        return cls(clock.start_of_day(day), clock.start_of_day(day + dt.timedelta(days=1)))
+    def days(cls, first: dt.date, last: dt.date) -> "Period":
+        return cls(clock.start_of_day(first), clock.start_of_day(last + dt.timedelta(days=1)))
 
     def limit(self, rows: QuerySet[RowT]) -> QuerySet[RowT]:
         if self.since:
@@ -80,9 +80,10 @@ class Meaning:
     """One way to take a text.
 
     `label` is what it was taken for, `spelled` the same with the text (personal, as typed), both in Chinese.
-    `waybill`, `product`: the rows are found through another table. `words` must each stand in the opened consignee, the
-    goods or the order number. `newest_by`: of more than can be shown, take those with the greatest value of it.
-    `certain`: the text means this even if nothing is found.
+    `waybill`, `product`: the rows are found through another table (`products`: code and name of those that it names,
+    one more than are looked for, once they are known). `words` must each stand in the opened consignee, the goods or
+    the order number. `newest_by`: of more than can be shown, take those with the greatest value of it. `certain`: the
+    text means this even if nothing is found.
     """
 
     kind: Kind
@@ -91,6 +92,7 @@ class Meaning:
     where: Q = field(default_factory=Q)
     waybill: Q | None = None
     product: str = ""
+    products: tuple[tuple[str, str], ...] | None = None
     words: tuple[str, ...] = ()
     period: Period = field(default_factory=Period)
     newest_by: str = ""
@@ -107,13 +109,23 @@ class Meaning:
         return not (self.words or self.product or self.kind is Kind.NOTHING)
 
     @property
+    def through_keys(self) -> bool:
+        """Say whether the rows are found by keys that are looked up beforehand, so many and no more."""
+        return bool(self.waybill or self.product or self.words or self.newest_by)
+
+    @property
     def explanation(self) -> str:
         """Return “按 手机尾号 1234 + 含“张” 查找，范围 最近 12 个月”."""
         if self.kind is Kind.NOTHING:
             return self.label
         narrowed = "".join(f" + 含“{word}”" for word in self.words)
-        reach = self.period.in_words or (f"最近 {DEFAULT_MONTHS} 个月" if self.kind is Kind.TAIL else "")
+        reach = self._months_in_words if self.kind is Kind.TAIL and not self.period.since else self.period.in_words
         return f"按 {self.spelled or self.label}{narrowed} 查找{f'，范围 {reach}' if reach else ''}"
+
+    @property
+    def _months_in_words(self) -> str:
+        until = f"截至 {self.period.in_words.split()[-1]} 的" if self.period.until else "最近"
+        return f"{until} {DEFAULT_MONTHS} 个月"
 
 
 NOTHING = Meaning(Kind.NOTHING, "没有输入", certain=True)
@@ -180,7 +192,8 @@ def placed_on(period: Period) -> Meaning:
 
 
 def city(text: str, period: Period) -> Meaning:
-    forms = (text, *(f"{text}{ending}" for ending in ("市", "地区", "自治州", "州") if not text.endswith("市")))
+    short = text.removesuffix("市") or text
+    forms = (text, short) if short != text else (text, *(f"{text}{end}" for end in ("市", "地区", "自治州", "州")))
     return Meaning(Kind.CITY, "城市", f"城市 {text}", where=Q(city__in=forms), period=period)
 
 

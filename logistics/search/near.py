@@ -5,7 +5,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from frozenshop.kernel import clock
@@ -13,12 +13,14 @@ from logistics.search import meaning as means
 from logistics.search.hits import bounded
 from logistics.search.meaning import Kind, Meaning, Period
 from logistics.search.reading import AFFIX_AT_LEAST, KEY, TAIL, TITLE, readings, words_of
-from logistics.search.tables import Table
+from logistics.search.tables import MAX_FOUND, Table
 
 MOST = 5
 TRIED = 8
 """So many meanings are looked up at most, in one question."""
 COUNTED_TO = 100
+OF_NUMBERS = frozenset({Kind.ORDER_NO, Kind.ORDER_PREFIX, Kind.WAYBILL, Kind.WAYBILL_SUFFIX, Kind.WAYBILL_PREFIX})
+"""A text that is such a number, and found something, is no product."""
 WIDER_MONTHS = 36
 _LOOKS_ALIKE = str.maketrans("OoIlL", "00111")
 _SHORTEST_PHONE, _LONGEST_PHONE = 8, 14
@@ -52,11 +54,11 @@ class _Try:
 def near_misses(text: str, taken: Meaning, table: Table[Any], period: Period, *, nothing: bool) -> list[Near]:
     """Return what else finds something: other readings, and where `nothing` was found, other spellings as well."""
     tries = itertools.chain(_otherwise(text, taken, period), _respelled(text, taken, period) if nothing else ())
-    return list(itertools.islice(_hitting(tries, taken, table), MOST))
+    return list(itertools.islice(_hitting(tries, taken, table, costly=nothing or taken.kind not in OF_NUMBERS), MOST))
 
 
-def _hitting(tries: Iterator[_Try], taken: Meaning, table: Table[Any]) -> Iterator[Near]:
-    chosen = list(itertools.islice(_different(tries, taken), TRIED))
+def _hitting(tries: Iterator[_Try], taken: Meaning, table: Table[Any], *, costly: bool) -> Iterator[Near]:
+    chosen = list(itertools.islice(_different(tries, taken, int(costly)), TRIED))
     plain = [one.meaning for one in chosen if one.meaning.plain]
     hits = dict(zip(map(id, plain), bounded([table.question(one, COUNTED_TO) for one in plain]), strict=True))
     for one in chosen:
@@ -64,15 +66,15 @@ def _hitting(tries: Iterator[_Try], taken: Meaning, table: Table[Any]) -> Iterat
             yield Near(one.text, one.meaning, found, one.kind, one.since, one.unbounded)
 
 
-def _different(tries: Iterator[_Try], taken: Meaning) -> Iterator[_Try]:
-    """Yield each meaning once, and not what was looked for already; at most one that must be looked up beforehand."""
+def _different(tries: Iterator[_Try], taken: Meaning, most_costly: int) -> Iterator[_Try]:
+    """Yield each meaning once, and not what was looked for already; only so many that must be looked up beforehand."""
     seen = {(taken.kind, taken.spelled, taken.words, taken.period)}
     costly = 0
     for one in tries:
         meaning = one.meaning
         key = (meaning.kind, meaning.spelled, meaning.words, meaning.period)
         costly += not meaning.plain
-        if key not in seen and meaning.kind is not Kind.NOTHING and (meaning.plain or costly <= 1):
+        if key not in seen and meaning.kind is not Kind.NOTHING and (meaning.plain or costly <= most_costly):
             yield one
         seen.add(key)
 
@@ -110,6 +112,9 @@ def _wider(text: str, taken: Meaning, period: Period) -> Iterator[_Try]:
         if taken.words:
             digits = next(word for word in words_of(text) if TAIL.fullmatch(word))
             yield _Try(digits, means.tail(digits, (), period))
+    if taken.kind is Kind.PHONE and taken.words:
+        alone = replace(taken, words=())
+        yield _Try(alone.spelled.split()[-1], alone)
 
 
 def _again(text: str, taken: Meaning, period: Period) -> Iterator[Meaning]:
@@ -176,9 +181,10 @@ def sentences(text: str, taken: Meaning) -> Sequence[str]:
         Kind.TAIL: "只记得姓名或日期的一部分时，可以少填一个词再试。",
         Kind.PHONE: "号码可能有一位出入，可以只用最后四位加姓名查找。",
         Kind.NOTHING: "可以输入订单号、运单号、手机号、手机尾号四位加姓名、姓名、城市、商品或下单日期。",
-        Kind.PLACED_ON: "这一天没有订单。",
+        Kind.PLACED_ON: "这段时间没有订单。",
     }
     digits = "".join(re.findall(r"[0-9]", text))
     if taken.kind is not Kind.PHONE and len(digits) in (10, 12) and digits.startswith("1") and not digits.strip(text):
         return (f"手机号应有 11 位，这里是 {len(digits)} 位。",)
-    return (told.get(taken.kind, NUMBERS),)
+    bound = (f"只打开最新的 {MAX_FOUND} 笔来比对，要找更早的请加上下单日期。",) if taken.words else ()
+    return (told.get(taken.kind, NUMBERS), *bound)

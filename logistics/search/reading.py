@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 
 from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Invalid
@@ -47,10 +48,13 @@ def readings(text: str, period: Period) -> Iterator[Meaning]:
     days = [day for word in words if (day := day_of(word))]
     others = [word for word in words if not day_of(word)]
     if days:
-        period = Period.day(days[0])
+        period = Period.days(min(days), max(days))
     if not others:
         yield means.placed_on(period)
-    elif tails := [word for word in others if TAIL.fullmatch(word)]:
+        return
+    if len(words) > 1:
+        yield from _phone_among(others, period)
+    if tails := [word for word in others if TAIL.fullmatch(word)]:
         rest = [TITLE.sub("", word) for word in others if word != tails[0]]
         yield means.tail(tails[0], tuple(rest), period)
     elif _CHINESE.search(joined) or len(others) > 1:
@@ -73,6 +77,15 @@ def _phones(text: str, period: Period) -> Iterator[Meaning]:
     except Invalid:
         return
     yield means.phone(number, period, certain=not KEY.fullmatch(text) or bool(_MOBILE.fullmatch(text)))
+
+
+def _phone_among(words: list[str], period: Period) -> Iterator[Meaning]:
+    """A whole number with a day, or with what else is known of the consignee, as it is pasted."""
+    for word in words:
+        for phone in _phones(word, period):
+            rest = tuple(TITLE.sub("", other) for other in words if other != word)
+            yield replace(phone, words=rest)
+            return
 
 
 def _chinese(words: list[str], period: Period) -> Iterator[Meaning]:
@@ -109,6 +122,12 @@ def day_of(word: str) -> dt.date | None:
         day = _date(today.year, *map(int, short.groups()))
         return _date(today.year - 1, day.month, day.day) if day and day > today else day
     return None
+
+
+def fixed(text: str) -> str:
+    """Return a text that goes on meaning the day that it means today."""
+    told = [f"{day_of(word)}" if word in _SPOKEN else word for word in words_of(text)]
+    return " ".join(told) if not _SPOKEN.keys().isdisjoint(words_of(text)) else text
 
 
 def _date(year: int, month: int, day: int) -> dt.date | None:

@@ -1,7 +1,9 @@
 """Tables of orders that can be asked for a meaning: the orders here, the archive and others by the same words."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from django.db.models import Model, Q, QuerySet
@@ -9,12 +11,17 @@ from django.db.models import Model, Q, QuerySet
 from frozenshop.kernel import crypto
 from logistics.models import ShipmentOrder
 from logistics.search.meaning import Kind, Meaning
+from logistics.search.products import MOST as MOST_PRODUCTS
 from logistics.search.products import named_products
 from orders.consignee import Consignee
 from orders.models import Order, OrderLine
 
 MAX_FOUND = 500
 """More orders than that nobody reads: the text must say more."""
+SHORTENED = re.compile(" 等 [0-9]+ 种$")
+"""How a summary of more goods ends than it names."""
+READ = ("order_no", "consignee_sealed", "lines_summary")
+"""What is read of an order to see whether words stand in it: building all the rest takes longer than opening it."""
 RowT = TypeVar("RowT", bound=Model)
 
 
@@ -30,38 +37,43 @@ class Table(Generic[RowT]):
     """Orders in one place.
 
     `all` gives the rows (with the columns of `meaning`, and those of Searchable); `by_waybill` the keys of rows with
-    such a waybill, `by_sku` of the newest that hold such a product, each of no more than it is asked for.
+    such a waybill, `by_sku` of the newest that hold such a product, each of no more than it is asked for; `goods` what
+    is in the rows with these keys, of which a summary names two.
     """
 
     name: str
     all: Callable[[], QuerySet[RowT]]
     by_waybill: Callable[[Q, int], QuerySet[Any, Any]]
     by_sku: Callable[[str, int], Iterable[int]] | None = None
+    goods: Callable[[Sequence[int]], Mapping[int, str]] | None = None
 
     def look(self, meaning: Meaning) -> QuerySet[RowT] | None:
         """Return the rows, newest first; None where there are none and the text may mean something else."""
         if meaning.kind is Kind.NOTHING:
             return self.all().none()
-        if self._through_keys(meaning):
+        if meaning.through_keys:
             keys = self._keys(meaning)
             return self._newest_first(meaning.period.limit(self._of(keys))) if keys or meaning.certain else None
         rows = self._limited(meaning)
         return rows if meaning.certain or rows.exists() else None
 
-    def _through_keys(self, meaning: Meaning) -> bool:
-        return bool(meaning.waybill or meaning.product or meaning.words or meaning.newest_by)
-
     def _keys(self, meaning: Meaning) -> list[int]:
         if meaning.waybill is not None:
             return list(dict.fromkeys(self.by_waybill(meaning.waybill, MAX_FOUND)))
         if meaning.product:
-            skus = named_products(meaning.product) if self.by_sku else ()
+            products = with_products(meaning).products or ()
+            skus = [sku for sku, _ in products[:MOST_PRODUCTS]]
             return sorted({key for sku in skus for key in self._holding(sku)})[-MAX_FOUND:]
         if meaning.words:
-            rows = self._limited(meaning)[:MAX_FOUND]
-            return [row.pk for row in rows if mentions(cast(Searchable, row), meaning.words)]
+            return self._mentioning(meaning)
         rows = self.all().filter(meaning.where).order_by(f"-{meaning.newest_by}")
         return list(rows.values_list("pk", flat=True)[:MAX_FOUND])
+
+    def _mentioning(self, meaning: Meaning) -> list[int]:
+        rows = list(self._limited(meaning).only(*READ)[:MAX_FOUND])
+        more = [row.pk for row in rows if SHORTENED.search(cast(Searchable, row).lines_summary)]
+        goods = self.goods(more) if self.goods and more else {}
+        return [row.pk for row in rows if mentions(cast(Searchable, row), meaning.words, goods.get(row.pk, ""))]
 
     def _holding(self, sku: str) -> Iterable[int]:
         return self.by_sku(sku, MAX_FOUND) if self.by_sku else ()
@@ -83,15 +95,27 @@ class Table(Generic[RowT]):
         return rows.order_by("-placed_at", "-id")
 
 
-def mentions(row: Searchable, words: Iterable[str]) -> bool:
+def with_products(meaning: Meaning) -> Meaning:
+    """Return the meaning with the products that it names, which are asked for once for all tables."""
+    if not meaning.product or meaning.products is not None:
+        return meaning
+    return replace(meaning, products=tuple(named_products(meaning.product, MOST_PRODUCTS + 1).items()))
+
+
+def mentions(row: Searchable, words: Iterable[str], goods: str = "") -> bool:
     """Say whether each word stands in what is known of an order; one whose seal is broken mentions nothing."""
     try:
         consignee = row.open_consignee()
     except crypto.SealBroken:
         return False
     place = f"{consignee.province}{consignee.city}{consignee.district}{consignee.address}"
-    known = (consignee.name, place, row.lines_summary, row.order_no)
-    return all(any(word in part for part in known) for word in words)
+    known = [_folded(part) for part in (consignee.name, place, row.lines_summary, goods, row.order_no)]
+    return all(any(_folded(word) in part for part in known) for word in words)
+
+
+def _folded(text: str) -> str:
+    """Return a text as everybody writes it: half-width, in small letters, without blanks."""
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _orders_of_waybills(condition: Q, most: int) -> QuerySet[Any, Any]:
@@ -103,4 +127,11 @@ def _orders_with(sku: str, most: int) -> Iterable[int]:
     return OrderLine.objects.filter(sku=sku).order_by("-order_id").values_list("order_id", flat=True)[:most]
 
 
-ORDERS: Table[Order] = Table("订单", Order.objects.all, _orders_of_waybills, _orders_with)
+def _goods(order_ids: Sequence[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for order_id, name in OrderLine.objects.filter(order__in=order_ids).values_list("order_id", "name"):
+        found[order_id] = f"{found.get(order_id, '')}、{name}"
+    return found
+
+
+ORDERS: Table[Order] = Table("订单", Order.objects.all, _orders_of_waybills, _orders_with, _goods)

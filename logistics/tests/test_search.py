@@ -11,7 +11,7 @@ from django.db import connection
 from frozenshop.kernel import clock
 from logistics.models import Shipment, ShipmentOrder
 from logistics.search import ORDERS, Kind, Period, Table, search, search_orders
-from logistics.search.reading import day_of
+from logistics.search.reading import day_of, fixed
 from logistics.tests.factories import make_shipment
 from orders.models import Order, OrderLine, Product, ProductCategory
 from orders.tests.factories import line, make_order
@@ -60,6 +60,13 @@ def found(text: str, **period) -> list[str]:
         ("9876 前天 欧", "手机尾号和其他信息"),
         ("９８７６ 欧阳", "手机尾号和其他信息"),
         ("欧阳明月 浦东", "收件人姓名"),
+        ("13812349876 2026-11-20", "手机号"),
+        ("13812349876 欧阳明月", "手机号"),
+        ("欧阳明月 13812349876 浦东新区", "手机号"),
+        ("9876 世纪大道1号", "手机尾号和其他信息"),
+        ("9876 xue卷", "手机尾号和其他信息"),
+        ("2026-11-20 2026-11-19", "下单日期"),
+        ("9876 11-18 前天", "手机尾号"),
         ("777777", "运单号末尾"),
         ("77777777", "运单号末尾"),
         ("杭州", "城市"),
@@ -78,7 +85,7 @@ def test_each_form_of_text_finds_the_order(text, label):
         province="浙江省",
         city="杭州市",
         placed_at="2026-11-20T10:00:00+08:00",
-        lines=[line(sku="XUE-9", name="深海鳕鱼块")],
+        lines=[line(sku="XUE-9", name="深海鳕鱼块"), line(sku="B"), line(sku="C", name="ＸＵＥ卷")],
     )
     make_product("XUE-9", "深海鳕鱼块")
     make_order("paid", placed_at="2026-11-21T10:00:00+08:00")
@@ -143,6 +150,8 @@ def test_a_box_of_two_orders_finds_both():
     [
         ("1234 张", "按 手机尾号 1234 + 含“张” 查找，范围 最近 12 个月"),
         ("1234 11-20", "按 手机尾号 1234 查找，范围 2026-11-20"),
+        ("11-18 11-20", "按 下单日期 查找，范围 2026-11-18 至 2026-11-20"),
+        ("13812341234 张女士", "按 手机号 13812341234 + 含“张” 查找"),
         ("前天", "按 下单日期 查找，范围 2026-11-20"),
         ("张三", "按 收件人姓名 张三 查找"),
         ("ZX-1", "按 订单号、运单号、商品编码 ZX-1 查找"),
@@ -207,6 +216,32 @@ def test_a_tail_older_than_a_year_needs_a_period():
     order = make_order("paid", placed_at=placed_at.isoformat(), phone="13812349876")
     assert found("9876") == []
     assert found("9876", since=placed_at - dt.timedelta(days=1)) == [order.order_no]
+
+
+def test_a_tail_up_to_a_day_says_how_far_back_it_looks():
+    until = dt.datetime(2026, 11, 21, tzinfo=clock.SHANGHAI)
+    explanation = search_orders("9876", until=until).meaning.explanation
+    assert explanation == "按 手机尾号 9876 查找，范围 截至 2026-11-20 的 12 个月"
+
+
+def test_a_number_of_another_persons_is_not_found_by_a_phone_beside_it():
+    make_order("paid", name="欧阳明月", phone="13812349876")
+    assert (found("13812349876 李"), found("13812349876 2020-01-01")) == ([], [])
+
+
+@pytest.mark.parametrize("written", ["杭州市", "杭州"])
+def test_a_city_is_found_with_its_ending_and_without(written):
+    Order.objects.filter(pk=make_order("paid").pk).update(city="")
+    order = make_order("paid", city=written)
+    assert found("杭州") == found("杭州市") == [order.order_no]
+    assert found("市") == []
+
+
+@time_machine.travel("2026-01-15T04:00:00Z", tick=False)
+def test_a_day_that_moves_is_written_out():
+    assert [fixed(text) for text in ("昨天", "张三 今天 1234", "11-20", " 张  三 ", "今天" * 101)] == [
+        *("2026-01-14", "张三 2026-01-15 1234", "11-20", " 张  三 ", "今天" * 101),
+    ]
 
 
 @time_machine.travel("2026-01-15T04:00:00Z", tick=False)
