@@ -11,15 +11,19 @@ from random import Random
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.db import connection
 
 from frozenshop.backoffice.demo.journeys import make_journey
 from frozenshop.backoffice.demo.seeder import Seeder
+from frozenshop.backoffice.subjects import erasure, person
 from frozenshop.kernel import clock
+from frozenshop.kernel.logstore import stores
+from frozenshop.kernel.logstore.mongo import MongoStore
 from frozenshop.kernel.tests.mongo import Mongo
 from logistics import messages
-from logistics.archive import bodies, places, restoring, retention
+from logistics.archive import bodies, jobs, mongo, moving, places, restoring, retention
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, ArchiveMonth
 from logistics.archive.tests.factories import archive, finished, hot_rows
 from logistics.models import Shipment, TrackingEvent
@@ -175,7 +179,7 @@ def test_a_refund_of_an_order_that_is_just_going_is_kept(_round):
 
 
 @pytest.fixture(scope="module")
-def mongo(tmp_path_factory):
+def mongo_server(tmp_path_factory):
     server = Mongo(tmp_path_factory.mktemp("mongo"))
     server.start()
     yield server
@@ -183,12 +187,15 @@ def mongo(tmp_path_factory):
 
 
 @pytest.fixture
-def in_mongo(mongo, settings):
-    with mongo.client() as client:
+def in_mongo(mongo_server, settings):
+    with mongo_server.client() as client:
         client.drop_database("logs")
-    settings.MONGODB_URL = mongo.url
-    yield mongo
+    settings.MONGODB_URL = mongo_server.url
+    yield mongo_server
     places.configured().close()
+    logs = stores.current()
+    assert isinstance(logs, MongoStore)
+    logs.close()
 
 
 def documents(server):
@@ -205,7 +212,73 @@ def test_bodies_lie_in_mongodb_where_it_is_configured_and_come_back(in_mongo):
     assert len(documents(in_mongo)) == moved.orders > 0
     assert not ArchivedOrder.objects.exclude(body=None).exists()
     check_whole(before)
+    sweep_later()
     assert documents(in_mongo) == []
+
+
+def sweep_later(days=2):
+    with time_machine.travel(clock.now() + days * DAY):
+        assert jobs.sweep_for_a_while() == ""
+
+
+def undone(monkeypatch):
+    """Begin to archive, and break off after the bodies were written."""
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, "insert", raising(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            archive()
+
+
+def raising(error):
+    def raise_it(*arguments):
+        raise error
+
+    return raise_it
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_what_an_undone_batch_left_in_mongodb_goes_after_a_day_and_nothing_else(in_mongo, monkeypatch):
+    monkeypatch.setattr(mongo, "SWEPT", 2)
+    kept = [finished() for _ in range(4)]
+    archive()
+    order = finished()
+    undone(monkeypatch)
+    assert {one["order"] for one in documents(in_mongo)} == {one.pk for one in (*kept, order)}
+    sweep_later(0.9)
+    assert len(documents(in_mongo)) == 5
+    sweep_later()
+    assert {one["order"] for one in documents(in_mongo)} == {one.pk for one in kept}
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_stray_that_is_written_again_while_the_sweep_looks_is_none(in_mongo, monkeypatch):
+    order = finished()
+    undone(monkeypatch)
+    before = hot_rows()
+
+    def named(order_ids):
+        with time_machine.travel(clock.now() + dt.timedelta(seconds=1)):
+            archive()
+        return []  # as read before that
+
+    monkeypatch.setattr(mongo, "_rows_of", named)
+    sweep_later()
+    restoring.restore(order.order_no, by=STAFF, reason="试验")
+    assert hot_rows() == before
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_erasing_a_person_reaches_what_undone_batches_left_in_mongodb(in_mongo, monkeypatch):
+    finished(phone="15566667777")
+    archive()
+    finished(phone="15566667777")
+    undone(monkeypatch)
+    TrackingEvent.objects.update(text="慕容绝已签收")
+    erasure.erase(person.find(phone="15566667777"), actor=STAFF, reason="工单")
+    assert {one["order"] for one in documents(in_mongo)} == {ArchivedOrder.objects.get().pk}
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from frozenshop.api.sessions import Buyer
 from frozenshop.kernel import clock
-from frozenshop.kernel.errors import OrderNotFound
+from frozenshop.kernel.errors import NotPossible, OrderNotFound, Unavailable
 from logistics import document
 from logistics.archive import showing
 from logistics.archive.models import ArchivedOrder
@@ -55,7 +55,10 @@ def read(buyer: Buyer, order_no: str, kept: CachedDocument | None = None) -> byt
 
 def _read_archived(access: OrderAccess, row: ArchivedOrder) -> bytes:
     """Return the document of what lies in the archive: it is kept by no cache, for who looks at it once in a while."""
-    access.order, shown = showing.document_of(row)
+    try:
+        access.order, shown = showing.document_of(row)
+    except NotPossible as error:  # a damaged body: nothing that a buyer could do about it
+        raise Unavailable("这个订单暂时无法查看，请联系商家") from error
     return document.serialise(shown if sees_prices(access) else document.without_prices(shown))
 
 

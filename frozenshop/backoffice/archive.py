@@ -94,12 +94,13 @@ class ArchivedOrderAdmin(ReadOnlyAdmin[ArchivedOrder]):
 
     def _restore(self, request: HttpRequest, row: ArchivedOrder, reason: str) -> HttpResponse:
         restored = restoring.restore(row.order_no, by=staff_actor(request), reason=reason)
-        messages.success(request, f"已恢复：{'、'.join(restored)}。")
+        told = f"已恢复：{'、'.join(restored)}。" if restored else "这个订单刚才已经恢复。"
+        messages.success(request, told)
         return HttpResponseRedirect(reverse("admin:orders_order_change", args=[row.pk]))
 
     def _unmask(self, request: HttpRequest, row: ArchivedOrder, reason: str) -> HttpResponse:
         if not row.consignee_sealed:
-            raise NotPossible("这个订单没有收件人信息，或已到期清除")
+            raise NotPossible("这个订单没有收件人信息，或已清除")
         try:
             revealed = row.open_consignee().in_full() | {"note": row.open_note()}
         except crypto.SealBroken as error:

@@ -81,7 +81,10 @@ def note_purpose(order_no: str) -> str:
 class ArchivedWaybill(models.Model):
     """A waybill and an archived order that travelled under it: what a search and a list ask for."""
 
-    order = models.ForeignKey(ArchivedOrder, models.CASCADE, related_name="waybills", db_constraint=False)
+    # Found by the unique key, which begins with it: an index of its own would be written for nothing.
+    order = models.ForeignKey(
+        ArchivedOrder, models.CASCADE, related_name="waybills", db_constraint=False, db_index=False
+    )
     shipment_id = models.BigIntegerField()
     carrier = models.ForeignKey(Carrier, models.PROTECT, verbose_name="承运商", related_name="+")
     waybill_no = KeyField("运单号", max_length=64)
@@ -97,11 +100,24 @@ class ArchivedWaybill(models.Model):
         indexes = [
             models.Index(fields=["waybill_no"], name="archived_waybill"),
             models.Index(fields=["waybill_reversed"], name="archived_waybill_end"),
-            models.Index(fields=["shipment_id"], name="archived_waybill_shipment"),
         ]
 
     def __str__(self) -> str:
         return self.waybill_no
+
+
+class ArchivedProduct(models.Model):
+    """A product that an archived order holds: what a search by product asks for. The table is its own index."""
+
+    pk = models.CompositePrimaryKey("sku", "order_id")
+    sku = KeyField("商品编码", max_length=64)
+    order_id = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "归档商品"
+
+    def __str__(self) -> str:
+        return self.sku
 
 
 class ArchiveMonth(models.Model):

@@ -13,8 +13,8 @@ from frozenshop.kernel import audit, clock
 from frozenshop.kernel.actor import SYSTEM, Actor, Source
 from frozenshop.kernel.errors import NotPossible, OrderNotFound, Unavailable
 from logistics.archive import bodies, moving, places, snapshots
-from logistics.archive.models import ArchivedOrder, ArchivedWaybill, Restoration
-from logistics.archive.tables import ALERTS, TABLES
+from logistics.archive.models import ArchivedOrder, ArchivedProduct, ArchivedWaybill, Restoration
+from logistics.archive.tables import ALERTS, LINES, TABLES
 from logistics.models import Shipment
 from orders.contention import retried
 from orders.models import Alert, Order
@@ -46,6 +46,7 @@ def _restore(bundle: int, by: Actor, reason: str) -> list[str]:
         _without_gone_people(found[ALERTS.name])
         ids = [row.pk for row in rows]
         ArchivedWaybill.objects.filter(order_id__in=ids).delete()
+        ArchivedProduct.objects.filter(sku__in={line.sku for line in found[LINES.name]}, order_id__in=ids).delete()
         ArchivedOrder.objects.filter(pk__in=ids).delete()
         try:
             with transaction.atomic():
@@ -60,7 +61,7 @@ def _restore(bundle: int, by: Actor, reason: str) -> list[str]:
             if by.source != Source.SYSTEM:
                 audit.record(by, "order.restored", row.order_no, reason=reason)
         moving.count(rows, -1)
-        transaction.on_commit(lambda: _drop_elsewhere(rows), robust=True)
+    # A body that lies elsewhere is a stray now, and is left to the sweep: the same may be written again at once.
     return [row.order_no for row in rows]
 
 
@@ -71,8 +72,8 @@ def reached(do: Callable[[], R]) -> R:
     except places.PlaceDown as error:
         raise Unavailable("归档库暂时无法读取，请稍后再试") from error
     except bodies.BodyBroken as error:
-        logger.error("archive.body_broken")
-        raise NotPossible("归档内容的校验和不符，请从备份找回") from error
+        logger.error("archive.body_broken", order_no=str(error))
+        raise NotPossible(f"归档订单 {error} 的内容与校验和不符，请从备份找回".replace("  ", " ")) from error
 
 
 def opened(row: ArchivedOrder) -> bodies.Body:
@@ -116,12 +117,6 @@ def _without_gone_people(alerts: Sequence[Any]) -> None:
     for one in alerts:
         one.owner_id = one.owner_id if one.owner_id in people else None
         one.incident_id = one.incident_id if one.incident_id in known else None
-
-
-def _drop_elsewhere(rows: Sequence[ArchivedOrder]) -> None:
-    """What is left behind harms nobody: no row names it any more, and erasing a person drops it too."""
-    for place in {row.place for row in rows}:
-        places.of(place).drop([row.pk for row in rows if row.place == place])
 
 
 def bring_back(order_no: str, why: str) -> bool:

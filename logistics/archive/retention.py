@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -16,7 +17,10 @@ from django.db.models import F, QuerySet
 from frozenshop.kernel import clock
 from logistics.archive import bodies, places
 from logistics.archive.models import ArchivedOrder, ArchiveMonth
+from logistics.archive.places import Key
 from orders import holds
+
+logger = structlog.get_logger(__name__)
 
 BATCH = 200
 
@@ -120,28 +124,37 @@ def rewrite(
 ) -> int:
     """Change the texts within bodies, and their checksums with them; return how many bodies changed or were looked at.
 
-    Raises PlaceDown, BodyBroken: nothing of these rows is changed.
+    What is damaged is passed over with `stamp`: it must not keep the rest, and stays overdue until it is mended. Else
+    raises BodyBroken; also PlaceDown: nothing of these rows is changed.
     """
     with transaction.atomic():
-        free = _free(rows) if stamp else list(_locked(rows))
-        changed = [row for row in free if _clean(row, clean, where)]
-        away = [row for row in changed if row.place != ArchivedOrder.Place.DATABASE]
-        stale = _move_away(away)
+        locked = _free(rows) if stamp else list(_locked(rows))
+        found = places.read_all(locked)
+        for row in locked:
+            if row.pk not in found:
+                logger.error("archive.body_broken", order_no=row.order_no)
+                if not stamp:
+                    raise bodies.BodyBroken(row.order_no)
+        former = {row.pk: _key(row) for row in locked}
+        looked_at = [row for row in locked if row.pk in found]
+        changed = [row for row in looked_at if _clean(row, found[row.pk], clean, where)]
+        drop_former = _write_away([row for row in changed if row.place != ArchivedOrder.Place.DATABASE], former)
         for row in changed:
             ArchivedOrder.objects.filter(pk=row.pk).update(body=row.body, checksum=row.checksum)
         if stamp:
-            ArchivedOrder.objects.filter(pk__in=[row.pk for row in free]).update(texts_erased_at=clock.now())
-        transaction.on_commit(stale)
-    return len(free) if stamp else len(changed)
+            looked = ArchivedOrder.objects.filter(pk__in=[row.pk for row in looked_at])
+            looked.update(texts_erased_at=clock.now())
+        transaction.on_commit(drop_former, robust=True)  # what it fails to drop, the sweep does
+    return len(looked_at) if stamp else len(changed)
 
 
 def _locked(rows: Sequence[ArchivedOrder]) -> QuerySet[ArchivedOrder]:
     return ArchivedOrder.objects.select_for_update().filter(pk__in=[row.pk for row in rows]).order_by("pk")
 
 
-def _clean(row: ArchivedOrder, clean: Callable[[str], str], where: Mapping[str, tuple[str, ...]]) -> bool:
+def _clean(row: ArchivedOrder, body: bytes, clean: Callable[[str], str], where: Mapping[str, tuple[str, ...]]) -> bool:
     """Rewrite a row's body in hand; say whether it changed."""
-    content = bodies.inflate(places.read(row))
+    content = bodies.inflate(body)
     if not change_texts(content, clean, where):
         return False
     row.body = bodies.repack(content)
@@ -161,18 +174,23 @@ def change_texts(content: Mapping[str, Any], clean: Callable[[str], str], where:
     return changed
 
 
-def _move_away(rows: Sequence[ArchivedOrder]) -> Callable[[], None]:
+def _write_away(rows: Sequence[ArchivedOrder], former: Mapping[int, Key]) -> Callable[[], None]:
     """Write changed bodies to where they lie, and return what drops the former ones once that is committed."""
-    kept = {row.pk: row.checksum for row in rows}
     for place in {row.place for row in rows}:
         store, theirs = places.of(place), [row for row in rows if row.place == place]
         store.put(theirs)
         places.read_back(store, theirs)
+        # The rows are locked: what else lies there of them was left by batches that came to nothing.
+        store.drop_others([row.pk for row in theirs], [key for row in theirs for key in (former[row.pk], _key(row))])
     for row in rows:
         row.body = None
 
     def drop_former() -> None:
-        for row in rows:
-            places.of(row.place).drop([row.pk], but=kept[row.pk])
+        for place in {row.place for row in rows}:
+            places.of(place).drop([former[row.pk] for row in rows if row.place == place])
 
     return drop_former
+
+
+def _key(row: ArchivedOrder) -> Key:
+    return row.pk, row.checksum

@@ -3,7 +3,8 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from operator import itemgetter
+from typing import Any
 
 from django.db import connection
 from django.db.models import BooleanField, DateTimeField, Field, Model
@@ -16,12 +17,8 @@ CHUNK = 900
 """Keys in one list: of 1,000 and more MariaDB makes a table, and no longer uses the index."""
 
 
-class Row(NamedTuple):
-    """A row of a travelling table: whose it is, its key, and its columns as a JSON array."""
-
-    owner: int
-    id: int
-    text: str
+Row = tuple[int, int, str]
+"""A row of a travelling table: whose it is, its key, and its columns as a JSON array."""
 
 
 class Rows:
@@ -37,7 +34,7 @@ class Rows:
         found: dict[str, list[Row]] = {}
         for table in TABLES:
             found[table.name] = rows = _read(table, keys[table.owner_table])
-            keys.setdefault(table.model, [row.id for row in rows])
+            keys.setdefault(table.model, [pk for _, pk, _ in rows])
         return cls(found)
 
     def by_order(self, boxes: Mapping[int, Sequence[int]]) -> dict[int, dict[str, list[str]]]:
@@ -51,18 +48,18 @@ class Rows:
                 owners[Shipment][shipment_id].append(order_id)
         bodies: dict[int, dict[str, list[str]]] = {pk: {} for pk in boxes}
         for table in TABLES:
-            whose = owners[table.owner_table]
-            for row in self.found[table.name]:
-                for order_id in whose[row.owner]:
-                    bodies[order_id].setdefault(table.name, []).append(row.text)
+            whose, name = owners[table.owner_table], table.name
+            for owner, _, text in self.found[name]:
+                for order_id in whose[owner]:
+                    bodies[order_id].setdefault(name, []).append(text)
             if table.model not in owners:
-                owners[table.model] = {row.id: whose[row.owner] for row in self.found[table.name]}
+                owners[table.model] = {pk: whose[owner] for owner, pk, _ in self.found[name]}
         return bodies
 
     def delete(self) -> None:
         """Delete just these rows. Raises RowsMoved where there are others by now: the caller's transaction is void."""
         keys: dict[type[Model], list[int]] = {
-            table.model: [row.id for row in self.found[table.name]] for table in TABLES
+            table.model: [pk for _, pk, _ in self.found[table.name]] for table in TABLES
         }
         for table in reversed(TABLES):
             if rows := self.found[table.name]:
@@ -82,50 +79,25 @@ def _read(table: Travelling, keys: Iterable[int]) -> list[Row]:
     with connection.cursor() as cursor:
         for chunk in _chunks(sorted(keys)):
             cursor.execute(
-                f"SELECT {owner}, {pk}, {as_json(table)} FROM {name} WHERE {owner} IN ({_list(chunk)})"  # noqa: S608 (our names, integers)
+                f"SELECT {owner}, {pk}, {as_json(table)} FROM {name} WHERE {owner} IN ({listed(chunk)})"  # noqa: S608 (our names, integers)
             )
-            rows += map(Row._make, cursor.fetchall())
-    return sorted(rows, key=lambda row: row.id)
+            rows += cursor.fetchall()
+    return sorted(rows, key=itemgetter(1))
 
 
 def _delete(table: Travelling, keys: Sequence[int]) -> int:
     owner, name = connection.ops.quote_name(table.owner), connection.ops.quote_name(table.name)
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {name} WHERE {owner} IN ({_list(keys)})")  # noqa: S608 (our names, integers)
+        cursor.execute(f"DELETE FROM {name} WHERE {owner} IN ({listed(keys)})")  # noqa: S608 (our names, integers)
         return int(cursor.rowcount)
 
 
-def _list(keys: Iterable[int]) -> str:
-    return ", ".join(str(int(key)) for key in keys)
+def listed(keys: Iterable[int]) -> str:
+    return ",".join([str(int(key)) for key in keys])
 
 
 def _chunks(keys: Sequence[int]) -> Iterable[Sequence[int]]:
     return (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
-
-
-def write(rows: Sequence[Model]) -> None:
-    """Insert unsaved rows of one model as they are: bulk_create would take as long as all the rest of a batch."""
-    if not rows:
-        return
-    model = type(rows[0])._meta
-    fields = [field for field in model.concrete_fields if not field.auto_created]
-    names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    insert = f"INSERT INTO {connection.ops.quote_name(model.db_table)} ({names}) VALUES ({_marks(len(fields))})"  # noqa: S608 (our names)
-    values = [[_stored(getattr(row, field.attname)) for field in fields] for row in rows]
-    with connection.cursor() as cursor:
-        for start in range(0, len(values), CHUNK):
-            cursor.executemany(insert, values[start : start + CHUNK])
-
-
-def _marks(count: int) -> str:
-    return ", ".join(["%s"] * count)
-
-
-def _stored(value: Any) -> Any:
-    """Return a value as every database of ours keeps it: an instant as UTC text without its zone."""
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    return value
 
 
 # --- and back -------------------------------------------------------------------------------------
@@ -153,4 +125,4 @@ def _value(field: "Field[Any, Any]", value: Any) -> Any:
     return bool(value) if isinstance(field, BooleanField) else value
 
 
-__all__ = ["APART", "ORDERS", "SHIPMENTS", "Row", "Rows", "RowsMoved", "insert", "instances"]
+__all__ = ["APART", "ORDERS", "SHIPMENTS", "Row", "Rows", "RowsMoved", "insert", "instances", "listed"]

@@ -147,6 +147,14 @@ def test_a_cancelled_one_cannot_be_confirmed(buyer, customer):
     assert code_of(buyer.post(f"/api/orders/{order.order_no}/confirm")) == (409, "not_possible")
 
 
+def test_a_damaged_one_cannot_be_shown_now_and_stays_in_the_list(buyer, customer):
+    order = own(customer, 2)
+    archive()
+    ArchivedOrder.objects.update(body=b"\x01damaged")
+    assert code_of(buyer.get(f"/api/orders/{order.order_no}")) == (503, "unavailable")
+    assert numbers(buyer.get("/api/orders")) == [order.order_no]
+
+
 # --- the shop -------------------------------------------------------------------------------------
 
 
@@ -164,3 +172,13 @@ def test_a_fact_of_the_shop_brings_it_back():
     answer = shop("events:write").post(f"/merchant/orders/{order.order_no}/events", fact)
     assert answer.json() == {"applied": True}
     assert Order.objects.get().status == "refunded"
+
+
+def test_a_fact_about_a_damaged_one_is_refused_and_named():
+    order = archived()
+    ArchivedOrder.objects.update(body=b"\x01damaged")
+    fact = {"type": "refunded", "occurred_at": clock.now().isoformat(), "reference": "r-1"}
+    answer = shop("events:write").post(f"/merchant/orders/{order.order_no}/events", fact)
+    assert code_of(answer) == (409, "not_possible")
+    assert order.order_no in str(answer.json())
+    assert (ArchivedOrder.objects.count(), Order.objects.count()) == (1, 0)

@@ -22,6 +22,7 @@ from frozenshop.kernel.crypto import SealBroken
 from frozenshop.kernel.errors import NotPossible
 from frozenshop.kernel.models import OutboxMessage
 from logistics import messages
+from logistics.archive import places, restoring
 from logistics.archive.models import ArchivedOrder
 from logistics.models import ProviderMessage, Shipment, Subscription, TrackingEvent, UnknownCode, UnreadText
 from notifications.models import (
@@ -120,6 +121,7 @@ def _order(pk: int, person: Person, actor: Actor, counts: Counter[str]) -> None:
     """One order in one transaction: its consignee, if that is the person, and every text about it."""
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=pk)
+        restoring.reached(lambda: places.forget([pk]))
         theirs = receives(person, order)
         words = Words(person.phones, person.openids, [order] if theirs else [])
         Order.objects.filter(pk=pk).update(note=words(order.note))

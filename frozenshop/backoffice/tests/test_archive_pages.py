@@ -6,11 +6,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from frozenshop.kernel.models import AuditEntry
-from logistics.archive.models import ArchivedOrder
+from logistics.archive import restoring
+from logistics.archive.models import ArchivedOrder, ArchivedProduct
 from logistics.archive.tests.factories import archive, archived, finished
 from logistics.models import TrackingEvent
+from logistics.tests.factories import STAFF
 from orders import holds
-from orders.models import LegalHold, Order
+from orders.models import LegalHold, Order, Product, ProductCategory
 from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +47,18 @@ def test_the_one_search_box_finds_it_marked(service, typed):
     assert "归档中找到" in shown
     assert page(order) in shown
     assert "已归档" in shown
+
+
+def test_a_product_finds_what_is_archived_as_long_as_it_lies_there(service):
+    order = finished()
+    line = order.lines.get()
+    category = ProductCategory.objects.get_or_create(code="shrimp", defaults={"name": "虾"})[0]
+    product, _ = Product.objects.get_or_create(sku=line.sku, defaults={"name": line.name, "category": category})
+    archive()
+    for text in (product.sku, product.name):
+        assert page(order) in found(service, text)
+    restoring.restore(order.order_no, by=STAFF, reason="查账")
+    assert not ArchivedProduct.objects.exists()
 
 
 def test_what_is_here_and_what_is_archived_stand_on_one_page(service):

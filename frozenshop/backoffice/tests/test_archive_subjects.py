@@ -163,6 +163,54 @@ def test_a_hold_outlasts_the_term_and_blocks_nobody_else(settings, monkeypatch):
     assert [row.pk for row in ArchivedOrder.objects.filter(consignee_sealed="")] == [other.pk]
 
 
+def test_a_damaged_body_keeps_no_others_and_stays_overdue(settings):
+    settings.ARCHIVE_KEEP_PERSONAL_DAYS = 0
+    damaged, other = archived(**WHO), archived()
+    ArchivedOrder.objects.filter(pk=damaged.pk).update(body=b"\x01damaged")
+    with later(1096):
+        assert expire() == [("texts", 1)]
+        assert retention.WORDING.due(clock.now()).get().pk == damaged.pk
+    assert set(reading(other)) == {""}
+
+
+def test_erasing_on_request_names_the_damaged_one_and_is_done_when_it_is_mended():
+    order = archived(**WHO)
+    good = bytes(ArchivedOrder.objects.get().body)
+    ArchivedOrder.objects.update(body=b"\x01damaged")
+    with pytest.raises(NotPossible, match=order.order_no):
+        erase()
+    assert not AuditEntry.objects.filter(action="person.erased").exists()
+    ArchivedOrder.objects.update(body=good)
+    erase()
+    assert ArchivedOrder.objects.get().consignee_sealed == ""
+
+
+def test_whoever_has_orders_here_and_archived_loses_both():
+    away = archived(**WHO)
+    here = finished(**WHO)
+    counts = erase()
+    assert (counts["orders"], counts["archived"]) == (1, 1)
+    assert (
+        Order.objects.get(pk=here.pk).consignee_sealed == ArchivedOrder.objects.get(pk=away.pk).consignee_sealed == ""
+    )
+
+
+def test_a_hold_keeps_what_lies_under_another_key(settings):
+    """As long as a rotation isn't through, a hold and what it covers may stand under two keys."""
+    for name, value in OLD.items():
+        setattr(settings, name, value)
+    archived(**WHO)
+    here = finished(**WHO)
+    for name, value in BOTH.items():
+        setattr(settings, name, value)
+    holds.on_person(PHONE, "案号", STAFF)
+    with later(1096):
+        expire()
+    assert archive().orders == 0
+    assert ArchivedOrder.objects.get().consignee_sealed
+    assert Order.objects.get().pk == here.pk
+
+
 def test_what_lost_its_consignee_comes_back_without(settings):
     order = archived(**WHO)
     with later(1096):

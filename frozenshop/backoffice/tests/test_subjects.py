@@ -324,8 +324,8 @@ ERASED = {
 }  # fmt: skip
 HARMLESS = {
     "of the program itself": "ArchiveMonth Restoration JobRun CalendarDay ShopCalendar Nonce Lease Heartbeat AuditSeal",
-    "of the shop": "MerchantKey ProductCategory Product OrderLine ShipmentOrder ShipmentLine StaffContact "
-    "WebhookEndpoint",
+    "of the shop": "MerchantKey ProductCategory Product ArchivedProduct OrderLine ShipmentOrder ShipmentLine "
+    "StaffContact WebhookEndpoint",
     "of carriers, channels and their use": "Carrier ProviderCall ProviderState ProviderRefusal ProviderUsage "
     "ProviderNews TransitModel ChannelState MessageTemplate SettlementFigure WechatCompany SmsBudget",
     "of staff alone": "Authenticator RecoveryCode StaffSession SignInAttempts SavedView ListColumns Batch",

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from frozenshop.kernel import clock
-from logistics.archive import bodies, moving, places
+from logistics.archive import bodies, moving, places, retention
 from logistics.archive.candidates import Rule
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, ArchiveMonth
 from logistics.archive.snapshots import RowsMoved
@@ -36,7 +36,7 @@ def test_a_finished_order_goes_with_every_row_of_its_own():
 def test_its_keys_stand_under_the_names_that_they_had():
     order = archived(buyer_openid="me", city="杭州市")
     row = ArchivedOrder.objects.get()
-    same = [name for name in moving._SAME if hasattr(order, name)]
+    same = [name for name in moving.BESIDE if hasattr(order, name)]
     assert [getattr(row, name) for name in same] == [getattr(order, name) for name in same]
     assert row.month == f"{clock.shanghai(order.placed_at):%Y-%m}"
 
@@ -122,6 +122,26 @@ def test_all_of_a_held_person_stays(phone):
     assert archive().orders == 1
 
 
+def test_a_hold_that_is_set_while_a_batch_runs_holds_what_is_archived_then(monkeypatch, settings):
+    order, later = finished(), finished()
+    real = moving.free
+
+    def held_after_looking(*arguments):
+        found = real(*arguments)
+        for one in (order, later):
+            if not holds.placed().filter(order_no=one.order_no).exists():
+                holds.on_order(one.order_no, "案号", STAFF)
+        return found
+
+    monkeypatch.setattr(moving, "free", held_after_looking)
+    assert archive(size=1).orders == 1
+    assert ArchivedOrder.objects.get().pk == order.pk
+    with time_machine.travel(clock.now() + dt.timedelta(days=2000)):
+        list(retention.erase_expired())
+    assert ArchivedOrder.objects.get().consignee_sealed
+    assert Order.objects.get().pk == later.pk
+
+
 def test_the_schedule_asks_for_age_and_for_quiet(settings):
     with time_machine.travel(clock.now() - 200 * DAY):
         finished()
@@ -184,8 +204,8 @@ def test_a_row_more_than_was_read_stops_the_batch(monkeypatch):
     before = len(hot_rows()["orders_orderevent"])
     real = moving.insert
 
-    def late_row(rows, waybills):
-        real(rows, waybills)
+    def late_row(rows):
+        real(rows)
         order.events.create(kind="late", from_status="delivered", to_status="delivered", occurred_at=clock.now())
 
     monkeypatch.setattr(moving, "insert", late_row)

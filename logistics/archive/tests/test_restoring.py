@@ -128,6 +128,15 @@ def test_a_damaged_body_is_not_taken_for_the_order():
     stays(order)
 
 
+def test_a_push_about_a_damaged_one_waits_and_says_why():
+    order = archived()
+    number = ArchivedWaybill.objects.get().waybill_no
+    ArchivedOrder.objects.update(body=b"\x01damaged")
+    with pytest.raises(NotPossible, match=order.order_no):
+        messages.shipment_of("kdniao", ProviderReport(number, "SF", (), None))
+    stays(order)
+
+
 def test_a_body_that_cannot_be_reached_is_waited_for():
     order = archived()
     ArchivedOrder.objects.update(place="mongodb")
