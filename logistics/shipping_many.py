@@ -1,22 +1,25 @@
-"""Many parcels of orders that wait for their first one, in few statements: each ends as `shipping.ship` leaves it.
+"""Many orders' only parcels in few statements, registered and withdrawn: each ends as `shipping` leaves it.
 
-A test holds it so. Every other case goes through `shipping.ship`.
+A test holds it so. Every other case goes through `shipping.ship` and `shipping.void`.
 """
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
 
-from frozenshop.kernel import clock, outbox
+from frozenshop.kernel import calendar, clock, many_rows, outbox
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import Invalid, NotPossible
 from logistics import cadence, lateness, problems, tracking
+from logistics.archive.models import ArchivedWaybill
 from logistics.derivation import derive
-from logistics.models import Carrier, Shipment, ShipmentLine, ShipmentOrder
+from logistics.models import Carrier, DriverLink, Shipment, ShipmentLine, ShipmentOrder, ShipmentStatus
 from logistics.shipping import _MOST_DELICATE_FIRST, check_waybill_no
 from orders import alerting, lifecycle
 from orders.facts import implausible
@@ -37,7 +40,7 @@ class Parcel:
 
 
 def plain(parcels: Sequence[Parcel]) -> list[Parcel]:
-    """Return those that `ship_all` takes: a paid order's first parcel under a number that is nobody's yet.
+    """Return those that `ship_all` takes: a paid order's only live parcel under a number that was nobody's yet.
 
     Its orders are locked by this. Call it inside the transaction of `ship_all`.
     """
@@ -46,13 +49,12 @@ def plain(parcels: Sequence[Parcel]) -> list[Parcel]:
     ids = sorted({parcel.order.pk for parcel in parcels})
     locked = Order.objects.select_for_update().filter(pk__in=ids, status=OrderStatus.PAID).order_by("pk")
     paid = {order.pk: order for order in locked}
-    boxed = set(ShipmentOrder.objects.filter(order_id__in=ids).values_list("order_id", flat=True))
-    numbers = {parcel.waybill_no for parcel in parcels}
-    taken = set(Shipment.objects.filter(waybill_no__in=numbers).values_list("waybill_no", flat=True))
+    live = ShipmentOrder.objects.filter(order_id__in=ids, shipment__voided_at=None)
+    boxed, taken = set(live.values_list("order_id", flat=True)), known(parcel.waybill_no for parcel in parcels)
     found: list[Parcel] = []
     for parcel in parcels:
         order = paid.get(parcel.order.pk)
-        if order is None or order.pk in boxed or parcel.waybill_no in taken or not _sound(parcel):
+        if order is None or order.pk in boxed or parcel.waybill_no in taken or not sound(parcel):
             continue
         boxed.add(order.pk)
         taken.add(parcel.waybill_no)
@@ -60,7 +62,15 @@ def plain(parcels: Sequence[Parcel]) -> list[Parcel]:
     return found
 
 
-def _sound(parcel: Parcel) -> bool:
+def known(waybill_nos: Iterable[str]) -> set[str]:
+    """Return the numbers under which something travels or has travelled, whatever became of it."""
+    asked = set(waybill_nos)
+    here = Shipment.objects.filter(waybill_no__in=asked).values_list("waybill_no", flat=True)
+    return {*here, *ArchivedWaybill.objects.filter(waybill_no__in=asked).values_list("waybill_no", flat=True)}
+
+
+def sound(parcel: Parcel) -> bool:
+    """Say whether number and time are such as a parcel can have."""
     try:
         fits = check_waybill_no(parcel.waybill_no) == parcel.waybill_no
     except Invalid:
@@ -79,13 +89,90 @@ def ship_all(parcels: Sequence[Parcel], actor: Actor) -> list[Shipment]:
     made = [_shipment(parcel, lines[parcel.order.pk]) for parcel in parcels]
     shipments = [shipment for shipment, _ in made]
     shown = [told for _, told in made]
-    Shipment.objects.bulk_create(shipments)
+    many_rows.insert(shipments)
     _load(shipments, parcels, lines)
     for shipment, parcel in zip(shipments, parcels, strict=True):
         _watch(shipment, parcel.order)
     _move(parcels, shown)
     _record(parcels, shipments, shown, actor)
     return shipments
+
+
+def unheard(shipment_ids: Iterable[int]) -> dict[int, Shipment]:
+    """Lock and return the live parcels that no carrier has scanned and that hold one order only, by their keys."""
+    if not connection.features.can_return_rows_from_bulk_insert:
+        return {}
+    locked = Shipment.objects.select_for_update().filter(pk__in=list(shipment_ids), voided_at=None).order_by("pk")
+    quiet = {
+        one.pk: one
+        for one in locked
+        if one.picked_up_at is None and not one.event_count and one.status != ShipmentStatus.CANCELLED
+    }
+    held = Counter(ShipmentOrder.objects.filter(shipment_id__in=quiet).values_list("shipment_id", flat=True))
+    driven = set(DriverLink.objects.filter(shipment_id__in=quiet).values_list("shipment_id", flat=True))
+    return {pk: one for pk, one in quiet.items() if held[pk] == 1 and pk not in driven}
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Of a shipped order's only live parcel, which `unheard` returned and no alert is open about."""
+
+    order: Order
+    shipment: Shipment
+    reason: str
+
+
+def void_all(parcels: Sequence[Withdrawal], actor: Actor) -> None:
+    """Withdraw parcels inside the caller's transaction; their orders' rows are ahead of the objects then.
+
+    Raises NotPossible where an order has moved; nothing can be kept then.
+    """
+    if not parcels:
+        return
+    now, ids = clock.now(), [one.order.pk for one in parcels]
+    reasons = {one.shipment.pk: one.reason for one in parcels}
+    Shipment.objects.filter(pk__in=reasons).update(
+        voided_at=now, void_reason=many_rows.by_key(Shipment, "void_reason", reasons), updated_at=now, **_FORGOTTEN
+    )
+    moved = Order.objects.filter(pk__in=ids, status=OrderStatus.SHIPPED).update(
+        status=OrderStatus.PAID,
+        shipped_at=None,
+        not_shipped_after=calendar.ship_by(now),
+        version=F("version") + 2,
+        updated_at=now,
+    )
+    if moved != len(ids):
+        raise NotPossible("订单的状态已经变化")
+    events = [
+        OrderEvent(
+            order=one.order,
+            kind="voided",
+            from_status=OrderStatus.SHIPPED,
+            to_status=OrderStatus.PAID,
+            occurred_at=now,
+            recorded_at=now,
+            source=actor.source,
+            actor=actor.name,
+            reason=f"作废 {one.shipment.waybill_no}：{one.reason}"[:500],
+        )
+        for one in parcels
+    ]
+    many_rows.insert(events)
+    outbox.enqueue_many("notifications.order_changed", [{"event_id": event.pk} for event in events])
+    paying = [one.order.pk for one in parcels if one.order.transaction_id or one.order.out_trade_no]
+    outbox.enqueue_many("notifications.parcels_changed", [{"order_id": pk} for pk in paying])
+    announce(ids)
+    transaction.on_commit(lambda: lifecycle.MOVED.labels(OrderStatus.PAID).inc(len(ids)))
+
+
+_FORGOTTEN: Mapping[str, Any] = MappingProxyType(
+    {
+        **dict.fromkeys(("next_poll_at", "stale_after", "stale_since", "recheck_at", "delayed_since")),
+        **dict.fromkeys(("eta_earliest", "eta_likely", "eta_latest", "eta_confidence", "late_probability")),
+        **dict.fromkeys(("eta_basis", "eta_explanation"), ""),
+    }
+)
+"""What of a withdrawn parcel is looked at no more."""
 
 
 def _shipment(parcel: Parcel, lines: Iterable[OrderLine]) -> tuple[Shipment, bool]:
@@ -106,13 +193,12 @@ def _shipment(parcel: Parcel, lines: Iterable[OrderLine]) -> tuple[Shipment, boo
 
 
 def _load(shipments: Sequence[Shipment], parcels: Sequence[Parcel], lines: dict[int, list[OrderLine]]) -> None:
-    links = ShipmentOrder.objects.bulk_create(
-        [
-            ShipmentOrder(shipment=shipment, order=parcel.order, linked_at=clock.now())
-            for shipment, parcel in zip(shipments, parcels, strict=True)
-        ]
-    )
-    ShipmentLine.objects.bulk_create(
+    links = [
+        ShipmentOrder(shipment=shipment, order=parcel.order, linked_at=clock.now())
+        for shipment, parcel in zip(shipments, parcels, strict=True)
+    ]
+    many_rows.insert(links)
+    many_rows.insert(
         [
             ShipmentLine(link=link, order_line=line, quantity=line.quantity)
             for link in links
@@ -132,18 +218,18 @@ def _watch(shipment: Shipment, order: Order) -> None:
 
 
 def _move(parcels: Sequence[Parcel], shown: Sequence[bool]) -> None:
-    alike: dict[tuple[dt.datetime, bool], list[int]] = defaultdict(list)
+    alike: dict[bool, dict[int, dt.datetime]] = defaultdict(dict)
     for parcel, told in zip(parcels, shown, strict=True):
-        alike[parcel.shipped_at, told].append(parcel.order.pk)
-    for (shipped_at, told), ids in alike.items():
-        moved = Order.objects.filter(pk__in=ids, status=OrderStatus.PAID).update(
+        alike[told][parcel.order.pk] = parcel.shipped_at
+    for told, left in alike.items():
+        moved = Order.objects.filter(pk__in=left, status=OrderStatus.PAID).update(
             status=OrderStatus.SHIPPED,
-            shipped_at=shipped_at,
+            shipped_at=many_rows.by_key(Order, "shipped_at", left),
             not_shipped_after=None,
             version=F("version") + 2 + told,
             updated_at=clock.now(),
         )
-        if moved != len(ids):
+        if moved != len(left):
             raise NotPossible("订单的状态已经变化")
     for parcel, told in zip(parcels, shown, strict=True):
         parcel.order.status, parcel.order.shipped_at = OrderStatus.SHIPPED, parcel.shipped_at
@@ -155,21 +241,20 @@ def _move(parcels: Sequence[Parcel], shown: Sequence[bool]) -> None:
 
 
 def _record(parcels: Sequence[Parcel], shipments: Sequence[Shipment], shown: Sequence[bool], actor: Actor) -> None:
-    events = OrderEvent.objects.bulk_create(
-        [
-            OrderEvent(
-                order=parcel.order,
-                kind="shipped",
-                from_status=OrderStatus.PAID,
-                to_status=OrderStatus.SHIPPED,
-                occurred_at=parcel.shipped_at,
-                recorded_at=clock.now(),
-                source=actor.source,
-                actor=actor.name,
-            )
-            for parcel in parcels
-        ]
-    )
+    events = [
+        OrderEvent(
+            order=parcel.order,
+            kind="shipped",
+            from_status=OrderStatus.PAID,
+            to_status=OrderStatus.SHIPPED,
+            occurred_at=parcel.shipped_at,
+            recorded_at=clock.now(),
+            source=actor.source,
+            actor=actor.name,
+        )
+        for parcel in parcels
+    ]
+    many_rows.insert(events)
     told = [one for one, is_shown in zip(shipments, shown, strict=True) if is_shown]
     paying = [one.order.pk for one in parcels if one.order.transaction_id or one.order.out_trade_no]
     outbox.enqueue_many("notifications.shipment_changed", [{"shipment_id": one.pk} for one in told])

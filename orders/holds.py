@@ -37,10 +37,21 @@ class Holds:
 
 def standing() -> Holds:
     """Return what is held now, with the buyers whose phone is."""
-    rows = list(placed().values_list("order_no", "phone_index"))
-    indexes = frozenset(index for _, index in rows if index)
+    rows = list(placed())
+    indexes = frozenset(index for hold in rows for index in _indexes(hold))
     buyers = Customer.objects.filter(phone_index__in=indexes).values_list("pk", flat=True) if indexes else ()
-    return Holds(frozenset(number for number, _ in rows if number), indexes, frozenset(buyers))
+    return Holds(frozenset(hold.order_no for hold in rows if hold.order_no), indexes, frozenset(buyers))
+
+
+def _indexes(hold: LegalHold) -> set[str]:
+    """Return the held person's index under every live key: orders may be under another one than the hold."""
+    if not hold.phone_sealed:
+        return {hold.phone_index} - {""}
+    try:
+        phone = crypto.open_sealed(hold.phone_sealed, purpose=purpose(hold.number))
+    except crypto.SealBroken:
+        return {hold.phone_index}
+    return {hold.phone_index, *crypto.blind_indexes(phone, purpose="phone")}
 
 
 def placed() -> QuerySet[LegalHold]:

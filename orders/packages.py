@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 from frozenshop.kernel.errors import Invalid
 
 MAX_UNPACKED_BYTES = 200 * 1024 * 1024
+MAX_STRINGS_BYTES = 50 * 1024 * 1024
+"""The texts of all cells, which are held in memory at once."""
 MAX_PACKING_RATIO = 200
 MAX_MEMBERS = 2_000
 MANY = 20
@@ -46,21 +50,24 @@ def check_package(path: Path) -> None:
 
 
 def structure(path: Path) -> Structure:
-    """Return what the first sheet has beside its cells. Raises Unreadable."""
+    """Return what the first sheet that isn't hidden has beside its cells. Raises Unreadable."""
     found = Structure([], [], [])
 
-    ids: list[str] = []
+    shown: list[str] = []
+    hidden: list[str] = []
     parts: dict[str, str] = {}
 
     def sheet(name: str, attributes: dict[str, str]) -> None:
-        if name.rpartition(":")[2] == "sheet":
-            ids.append(attributes.get("r:id", ""))
-            if attributes.get("state", "visible") == "visible":
+        if name == "sheet":
+            visible = attributes.get("state", "visible") == "visible"
+            (shown if visible else hidden).append(attributes.get("id", ""))
+            if visible:
                 found.sheets.append(attributes.get("name", "")[:31])
 
     def relation(name: str, attributes: dict[str, str]) -> None:
         target = attributes.get("Target", "")
-        parts[attributes.get("Id", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+        if attributes.get("Type", "").endswith("/worksheet"):  # a sheet that is but a chart has no rows
+            parts[attributes.get("Id", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
     def row(name: str, attributes: dict[str, str]) -> None:
         if name == "row" and attributes.get("hidden") in ("1", "true") and len(found.hidden) < MANY:
@@ -72,8 +79,10 @@ def structure(path: Path) -> Structure:
         with zipfile.ZipFile(path) as archive:
             _walk(archive, "xl/workbook.xml", sheet)
             _walk(archive, "xl/_rels/workbook.xml.rels", relation)
-            if ids and (first := parts.get(ids[0])):
+            if first := next((parts[one] for one in (*shown, *hidden) if one in parts), None):
                 _walk(archive, first, row)
+    except SoftTimeLimitExceeded:
+        raise
     except Exception as error:
         raise Unreadable("XLSX 文件已损坏，请重新导出") from error
     return found
@@ -83,7 +92,8 @@ def _check_packing(members: list[zipfile.ZipInfo]) -> None:
     total = sum(member.file_size for member in members)
     packed = max(1, sum(member.compress_size for member in members))
     bomb = total > MAX_UNPACKED_BYTES or (total > 1 << 20 and total / packed > MAX_PACKING_RATIO)
-    if bomb or len(members) > MAX_MEMBERS:
+    texts = max((one.file_size for one in members if one.filename.lower().endswith("sharedstrings.xml")), default=0)
+    if bomb or texts > MAX_STRINGS_BYTES or len(members) > MAX_MEMBERS:
         raise Unreadable("XLSX 解压后过大，请拆分文件或另存为 CSV")
 
 
@@ -96,8 +106,13 @@ def _check_declarations(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> No
 
 
 def _walk(archive: zipfile.ZipFile, name: str, start: Any) -> None:
+    """Call `start` with each element's name and attributes, without the prefixes that a program gives them."""
     parser = expat.ParserCreate()
-    parser.StartElementHandler = start
+
+    def bare(name: str, attributes: dict[str, str]) -> None:
+        start(name.rpartition(":")[2], {key.rpartition(":")[2]: value for key, value in attributes.items()})
+
+    parser.StartElementHandler = bare
     with archive.open(name) as file:
         while piece := file.read(_PIECE):
             parser.Parse(piece, False)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 
-from frozenshop.kernel import calendar, clock, crypto, outbox
+from frozenshop.kernel import calendar, clock, crypto, many_rows, outbox
 from frozenshop.kernel.actor import Actor
 from orders import consignee, lifecycle
 from orders.access import LOOK_BACK
@@ -44,8 +44,9 @@ def take_new(inputs: Sequence[OrderInput], actor: Actor) -> list[Order]:
     Raises IntegrityError where somebody has made one of them meanwhile; nothing can be kept of the transaction then.
     """
     now = clock.now()
-    orders = Order.objects.bulk_create([_order(data) for data in inputs])
-    OrderLine.objects.bulk_create(_lines(orders, inputs))
+    orders = [_order(data) for data in inputs]
+    many_rows.insert(orders)
+    many_rows.insert(list(_lines(orders, inputs)))
     _grant(orders, inputs)
     begun = [_event(order, "placed", OrderStatus.PLACED, order.placed_at, actor) for order in orders]
     paid = [
@@ -55,8 +56,7 @@ def take_new(inputs: Sequence[OrderInput], actor: Actor) -> list[Order]:
     ]
     for event in (*begun, *paid):
         event.recorded_at = now
-    OrderEvent.objects.bulk_create(begun)
-    OrderEvent.objects.bulk_create(paid)
+    many_rows.insert([*begun, *paid])
     outbox.enqueue_many("notifications.order_changed", [{"event_id": event.pk} for event in paid])
     announce([order.pk for order in orders if order.paid_at])
     transaction.on_commit(lambda: lifecycle.MOVED.labels(OrderStatus.PLACED).inc(len(begun)))
@@ -128,7 +128,7 @@ def _grant(orders: Sequence[Order], inputs: Sequence[OrderInput]) -> None:
             OrderAccess(customer_id=pk, order=order, via=OrderAccess.Via.PHONE, placed_at=order.placed_at)
             for pk in sorted(found)
         ]
-    OrderAccess.objects.bulk_create(accesses)
+    many_rows.insert(accesses)
 
 
 def _event(

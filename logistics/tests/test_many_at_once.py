@@ -12,6 +12,7 @@ from frozenshop.kernel import clock
 from frozenshop.kernel.actor import staff
 from frozenshop.kernel.models import OutboxMessage
 from logistics import shipping, shipping_many
+from logistics.archive.models import ArchivedWaybill
 from logistics.models import Shipment, ShipmentLine
 from logistics.tests.factories import make_carrier
 from orders import alerting, services, taking_many
@@ -112,6 +113,13 @@ def test_only_a_paid_orders_first_parcel_under_a_fresh_number_is_plain():
     with transaction.atomic():
         found = shipping_many.plain([shipping_many.Parcel(order, sf, number, at) for order, number in asked])
     assert [(parcel.order.order_no, parcel.waybill_no) for parcel in found] == [(paid.order_no, "SF0000000002")]
+
+
+def test_a_number_that_lies_in_the_archive_is_not_plain():
+    sf, order, at = make_carrier("SF"), make_order("paid"), clock.now()
+    ArchivedWaybill.objects.create(order_id=1, shipment_id=9, carrier=sf, waybill_no="SF0000000002", shipped_at=at)
+    with transaction.atomic():
+        assert shipping_many.plain([shipping_many.Parcel(order, sf, "SF0000000002", at)]) == []
 
 
 def test_an_alert_about_the_wait_is_resolved():

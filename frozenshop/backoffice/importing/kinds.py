@@ -17,7 +17,7 @@ from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchRow
 from frozenshop.backoffice.importing import report, sending, taking, undoing
 from frozenshop.backoffice.importing.fields import WHATS, What
 from frozenshop.backoffice.importing.findings import Finding
-from frozenshop.backoffice.importing.knowledge import Carriers
+from frozenshop.backoffice.importing.knowledge import Carriers, first_block
 from frozenshop.backoffice.importing.rows import Row, check_structure, read
 from frozenshop.kernel import audit
 from frozenshop.kernel.actor import Actor
@@ -26,6 +26,7 @@ from frozenshop.kernel.errors import NotPossible, Problem
 IMPORT, CHECK = "import", "import_check"
 CHECKED_AT_ONCE = 500
 DONE_AT_ONCE = 100
+FORGOTTEN = "导入之前的内容已删除（按个人要求，或已到期），不能撤销"
 _State = BatchRow.State
 
 
@@ -112,7 +113,7 @@ class Check(_OfFile):
         found = compare(what_of(of), [one.given for one in waiting])
         refused = []
         for one, findings in zip(waiting, found, strict=True):
-            if blocking := next((finding for finding in findings if finding.blocks), None):
+            if blocking := first_block(findings):
                 one.state, one.message = _State.REFUSED, str(blocking)[:500]
                 refused.append(one)
         BatchRow.objects.bulk_update(refused, ["state", "message"])
@@ -125,8 +126,8 @@ def _row(batch: Batch, number: int, one: Row) -> BatchRow:
     if one.given is not None and not one.blocked:  # else a second try would take in what the file says twice
         made.seal_given({"row": one.number, "given": one.given})
     if one.blocked:
-        first = next((finding for finding in one.findings if finding.blocks), None)
-        made.state, made.message = _State.REFUSED, str(first)[:500] if first else f"第 {one.number} 行有误"
+        first = first_block(one.findings) or f"第 {one.number} 行有误"
+        made.state, made.message = _State.REFUSED, str(first)[:500]
     return made
 
 
@@ -134,8 +135,10 @@ def compare(what: What, given: Sequence[Mapping[str, Any]]) -> list[list[Finding
     """Return what the database has to say about each row of a chunk."""
     carriers, told = Carriers(), [one["given"] for one in given]
     if what.name == "orders":
-        known = taking.known_of(told)
-        return [taking.findings(one["row"], one["given"], known, carriers) for one in given]
+        orders = taking.read(told)
+        known = taking.known_of(orders)
+        rows = zip(given, orders, strict=True)
+        return [taking.findings(one["row"], order, known, carriers) for one, order in rows]
     of = sending.of_waybill if what.name == "waybills" else sending.of_correction
     known = sending.known_of(told)
     return [of(one["row"], one["given"], known, carriers) for one in given]
@@ -187,16 +190,36 @@ class Import(_OfFile):
         )
 
     def undo(self, batch: Batch, row: BatchRow, done: BatchRow, actor: Actor) -> str:
-        user = batch.owner
-        assert isinstance(user, User)  # without its owner a batch doesn't run
-        sentence = undoing.undo(done.about, done.before, f"撤销导入 #{done.batch_id}", actor, user)
-        audit.record(actor, "import.undone", done.about, details={"batch": done.batch_id})
+        if not done.before_sealed:
+            raise NotPossible(FORGOTTEN)
+        sentence = undoing.undo(done.about, done.before, _who(batch, actor))
+        _record_undone(batch, [done.about], actor)
         return sentence
+
+    def undo_many(self, batch: Batch, rows: list[BatchRow], done: list[BatchRow], actor: Actor) -> list[str | Problem]:
+        kept = [(one.about, one.before) for one in done if one.before_sealed]
+        undone = iter(undoing.undo_many(kept, _who(batch, actor)))
+        ends = [next(undone) if one.before_sealed else NotPossible(FORGOTTEN) for one in done]
+        about = [one.about for one, end in zip(done, ends, strict=True) if not isinstance(end, Problem)]
+        _record_undone(batch, about, actor)
+        return ends
 
     def page(self, batch: Batch, user: User) -> dict[str, object]:
         facts = [("内容", what_of(batch).label)]
         waits = batch.state == Batch.State.PREVIEW
         return {"facts": facts, "link": ("认列和检查", reverse("admin:import_one", args=[batch.pk])) if waits else None}
+
+
+def _who(batch: Batch, actor: Actor) -> undoing.Who:
+    user = batch.owner
+    assert isinstance(user, User)  # without its owner a batch doesn't run
+    return undoing.Who(f"撤销导入 #{batch.undo_of_id}", actor, user)
+
+
+def _record_undone(batch: Batch, about: list[str], actor: Actor) -> None:
+    if about:
+        details = {"batch": batch.undo_of_id, "count": len(about)}
+        audit.record(actor, "import.undone", f"batch:{batch.pk}", details=details, about=about)
 
 
 CHECKING, IMPORTING = Check(), Import()

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from frozenshop.backoffice.importing.findings import Finding
 from frozenshop.kernel.crypto import SealBroken
@@ -38,13 +39,17 @@ class Carriers:
 
 @dataclass(slots=True)
 class Known:
-    """`orders` by number; `boxes`: live parcels of each order; `holders`: the parcels that have a number now."""
+    """`orders` by number; `boxes`: live parcels of each order; `holders`: the parcels that have a number now.
+
+    `lines`: of each order, where its file tells them.
+    """
 
     orders: dict[str, Order] = field(default_factory=dict)
     archived: set[str] = field(default_factory=set)
     boxes: dict[int, list[Shipment]] = field(default_factory=lambda: defaultdict(list))
     holders: dict[str, list[tuple[Shipment, Order]]] = field(default_factory=lambda: defaultdict(list))
     refunding: set[int] = field(default_factory=set)
+    lines: dict[int, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
 
 
 def know(order_nos: Iterable[str], waybill_nos: Iterable[str], *, lock: bool = False) -> Known:

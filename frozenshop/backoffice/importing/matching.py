@@ -36,7 +36,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What was found at the head of a file. `header_row` 0: the file has none. `match`: field → column from 0."""
+    """What was found at the head of a file. `header_row` 0: the file has none. `match`: field → column from 0.
+
+    `fingerprint` stands for the header.
+    """
 
     header_row: int
     columns: tuple[Column, ...]
@@ -59,7 +62,7 @@ def look(path: Path, what: What, carriers: Iterable[str] = ()) -> Guess:
     columns = tuple(Column(at, headings[at] if at < len(headings) else "", _samples(body, at)) for at in range(width))
     match = _by_heading(columns, what)
     found = _by_content(body, columns, what, match, set(carriers))
-    return Guess(header_row, columns, match | found, _fingerprint(columns, header_row), frozenset(found))
+    return Guess(header_row, columns, match | found, _fingerprint(columns), frozenset(found))
 
 
 def check(match: Mapping[str, int], what: What, columns: int) -> dict[str, int]:
@@ -119,7 +122,7 @@ def _by_content(
         "placed_at": lambda text: bool(_INSTANT.fullmatch(text)),
         "province": lambda text: len(text) <= 8 and province_of(text) is not None,
         "unit_price": lambda text: bool(_PRICE.fullmatch(text)),
-        "quantity": lambda text: text.isdecimal() and 0 < int(text) < 1000,
+        "quantity": lambda text: bool(re.fullmatch(r"[1-9][0-9]{0,2}", text)),
         "order_no": lambda text: bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{3,63}", text)),
     }
     found: dict[str, int] = {}
@@ -164,7 +167,5 @@ def _text(cell: Cell) -> str:
     return f"{cell:%Y-%m-%d %H:%M}" if isinstance(cell, dt.datetime) else str(cell)
 
 
-def _fingerprint(columns: Sequence[Column], header_row: int) -> str:
-    """Return what stands for the header: of a file without one, its width only (cells are people's data)."""
-    told = [plain(column.heading) for column in columns] if header_row else [str(len(columns))]
-    return hashlib.sha256("\x1f".join([str(bool(header_row)), *told]).encode()).hexdigest()[:32]
+def _fingerprint(columns: Sequence[Column]) -> str:
+    return hashlib.sha256("\x1f".join(plain(column.heading) for column in columns).encode()).hexdigest()[:32]

@@ -20,6 +20,7 @@ from orders.models import TemperatureClass
 from orders.packages import MANY, structure
 from orders.spreadsheets import Cell, Unreadable, open_sheet
 
+_NAMES = tuple(field.name for field in dataclasses.fields(OrderInput))
 _INSTANTS = ("placed_at", "paid_at", "updated_at", "promised_by")
 
 
@@ -121,13 +122,19 @@ def _of_cells(number: int, cells: list[Cell], match: Mapping[str, int], what: Wh
         findings.append(Finding(number, "shipped_at", "cell", "时间不存在，或年份不在 2000 至 2100 之间"))
     if waybill_no := values.get("waybill_no", ""):
         findings += waybill_findings(number, waybill_no, order_no, seen)
-    if order_no and what.name == "corrections":
-        key = f"{order_no} {values.get('old_waybill_no', '')}"
-        if first := seen.orders.get(key):
-            findings.append(Finding(number, "order_no", "duplicate_row", f"第 {first} 行已更正同一运单"))
-        seen.orders.setdefault(key, number)
+    if not any(finding.blocks for finding in findings):
+        findings += order_findings(number, order_no, values.get("old_waybill_no", ""), what, seen)
     broken = any(finding.blocks for finding in findings)
     return Row(number, order_no, None if broken else values, findings)
+
+
+def order_findings(row: int, order_no: str, old_waybill_no: str, what: What, seen: Seen) -> list[Finding]:
+    """Return what is wrong with an order beside those of the rows that were seen before, which it joins."""
+    first = seen.orders.setdefault(f"{order_no} {old_waybill_no}", row)
+    if first == row:
+        return []
+    done = "更正同一运单" if what.name == "corrections" else "发出这个订单的全部商品"
+    return [Finding(row, "order_no", "duplicate_row", f"第 {first} 行已{done}")]
 
 
 def waybill_findings(row: int, waybill_no: str, order_no: str, seen: Seen) -> list[Finding]:
@@ -146,8 +153,10 @@ def waybill_findings(row: int, waybill_no: str, order_no: str, seen: Seen) -> li
 
 def to_json(order: OrderInput) -> dict[str, Any]:
     """Return an order as JSON takes it, without what wasn't said."""
-    told = {name: value for name, value in dataclasses.asdict(order).items() if value is not None}
-    return told | {name: told[name].isoformat() for name in _INSTANTS if name in told}
+    told = {name: value for name in _NAMES if (value := getattr(order, name)) is not None}
+    told |= {name: told[name].isoformat() for name in _INSTANTS if name in told}
+    lines = [{name: getattr(line, name) for name in LineInput.__slots__} for line in order.lines]
+    return told | {"lines": lines, "consignee": {name: getattr(order.consignee, name) for name in Consignee.__slots__}}
 
 
 def from_json(told: Mapping[str, Any]) -> OrderInput:

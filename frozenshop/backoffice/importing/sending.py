@@ -1,7 +1,9 @@
 """Rows of waybills and of corrections: what speaks against them, and how they are done."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -13,10 +15,10 @@ from frozenshop.kernel import clock
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import NotPossible, Problem
 from logistics import shipping, shipping_many
-from logistics.models import Shipment
+from logistics.models import Carrier, Shipment, ShipmentOrder
 from orders import reading
 from orders.facts import implausible
-from orders.models import Order, OrderStatus
+from orders.models import Alert, Order, OrderStatus
 
 Given = Mapping[str, str]
 End = tuple[str, dict[str, Any]] | Problem
@@ -132,12 +134,34 @@ def _ship_alone(parcel: shipping_many.Parcel, before: snapshots.Snapshot, actor:
 
 
 def correct(given: Sequence[Given], actor: Actor) -> list[End]:
-    """Correct waybills inside a transaction, one by one."""
+    """Correct waybills inside a transaction: what is plain together, the rest one by one."""
     carriers, known = Carriers(), known_of(given, lock=True)
-    return [_correct_one(one, known, carriers, actor) for one in given]
+    asked = [_correction(one, known, carriers) for one in given]
+    plain = _plain_corrections([one for one in asked if isinstance(one, Correction)])
+    together = _correct_together(plain, actor)
+    return [
+        (together.get(id(one)) or _correct_alone(one, actor)) if isinstance(one, Correction) else one for one in asked
+    ]
 
 
-def _correct_one(given: Given, known: Known, carriers: Carriers, actor: Actor) -> End:
+@dataclass(frozen=True, slots=True)
+class Correction:
+    order: Order
+    wrong: Shipment
+    carrier: Carrier
+    waybill_no: str
+    reason: str
+
+    @property
+    def right(self) -> shipping_many.Parcel:
+        return shipping_many.Parcel(self.order, self.carrier, self.waybill_no, self.wrong.shipped_at)
+
+    def end(self, right: Shipment) -> End:
+        told = f"{self.wrong.waybill_no} 更正为 {self.carrier.name} {right.waybill_no}"
+        return told, {"wrong": self.wrong.pk, "right": right.pk}
+
+
+def _correction(given: Given, known: Known, carriers: Carriers) -> Correction | End:
     said = of_correction(0, given, known, carriers)
     if refusal := _refusal(said):
         return refusal
@@ -147,17 +171,49 @@ def _correct_one(given: Given, known: Known, carriers: Carriers, actor: Actor) -
     wrong = wrong_parcel(given, known.boxes[order.pk])
     assert wrong is not None
     carrier = carriers.of(given.get("carrier_code", ""), given["waybill_no"]) or wrong.carrier
+    reason = given.get("reason", "").strip()[:200] or "按文件更正运单号"
+    return Correction(order, wrong, carrier, given["waybill_no"], reason)
+
+
+def _plain_corrections(asked: Sequence[Correction]) -> list[Correction]:
+    """Return those of an order's only parcel that nobody has heard of, to a number that was nobody's yet."""
+    orders = Counter(one.order.pk for one in asked)
+    numbers = Counter(one.waybill_no for one in asked)
+    taken = shipping_many.known(numbers)
+    live = ShipmentOrder.objects.filter(order_id__in=orders, shipment__voided_at=None)
+    boxes = Counter(live.values_list("order_id", flat=True))
+    unheard = shipping_many.unheard(one.wrong.pk for one in asked)
+    alerts = Alert.objects.filter(order_id__in=orders, resolved_at=None)
+    troubled = set(alerts.values_list("order_id", flat=True))
+    return [
+        one
+        for one in asked
+        if (one.order.status, one.order.not_shipped_after) == (OrderStatus.SHIPPED, None)
+        and (orders[one.order.pk], boxes[one.order.pk], numbers[one.waybill_no]) == (1, 1, 1)
+        and one.wrong.pk in unheard
+        and one.waybill_no not in taken
+        and one.order.pk not in troubled
+        and shipping_many.sound(one.right)
+    ]
+
+
+def _correct_together(plain: Sequence[Correction], actor: Actor) -> dict[int, End]:
+    if not plain:
+        return {}
+    shipping_many.void_all([shipping_many.Withdrawal(one.order, one.wrong, one.reason) for one in plain], actor)
+    parcels = shipping_many.plain([one.right for one in plain])
+    if len(parcels) != len(plain):
+        raise NotPossible("订单刚刚又有变化，请再试")
+    shipments = shipping_many.ship_all(parcels, actor)
+    return {id(one): one.end(right) for one, right in zip(plain, shipments, strict=True)}
+
+
+def _correct_alone(one: Correction, actor: Actor) -> End:
+    replacement = (one.carrier, one.waybill_no)
     try:
         with transaction.atomic():
-            right = shipping.void(
-                wrong,
-                order=order,
-                reason=given.get("reason", "")[:200] or "按文件更正运单号",
-                actor=actor,
-                replacement=(carrier, given["waybill_no"]),
-            )
-            kept = {"wrong": wrong.pk, "right": right.pk}
-            return f"{wrong.waybill_no} 更正为 {carrier.name} {right.waybill_no}", kept
+            right = shipping.void(one.wrong, order=one.order, reason=one.reason, actor=actor, replacement=replacement)
+            return one.end(right)
     except Problem as problem:
         return problem
 

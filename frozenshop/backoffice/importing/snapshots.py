@@ -5,18 +5,20 @@ History, audit and versions are not put back: they tell what happened, the undo 
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Max, QuerySet
 
+from frozenshop.backoffice.dashboard import changes
+from frozenshop.backoffice.dashboard.models import FigureKind
 from frozenshop.backoffice.models import OrderNote
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, many_rows
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import NotPossible
 from logistics.models import Shipment
-from orders import access, alerting, lifecycle
-from orders.models import Alert, AlertKind, AlertOutcome, Order, OrderEvent, OrderLine
+from orders import access, alerting, holds, lifecycle
+from orders.models import Alert, AlertKind, AlertOutcome, Order, OrderEvent, OrderLine, OrderStatus
 from orders.versions import announce
 
 _ASIDE = frozenset({"id", "order_no", "version", "updated_at", "recorded_at"})
@@ -39,12 +41,14 @@ def take(orders: Iterable[Order]) -> dict[int, Snapshot]:
         parcels[order_id].append(shipment_id)
     for order_id, alert_id in Alert.objects.filter(order_id__in=found, resolved_at=None).values_list("order_id", "pk"):
         alerts[order_id].append(alert_id)
+    events = dict(OrderEvent.objects.filter(order_id__in=found).values_list("order_id").annotate(Max("pk")))
     return {
         pk: {
             "columns": {name: _plain(getattr(order, name)) for name in COLUMNS},
             "lines": lines[pk],
             "parcels": sorted(set(parcels[pk])),
             "alerts": sorted(alerts[pk]),
+            "event": events.get(pk, 0),
         }
         for pk, order in found.items()
     }
@@ -70,9 +74,20 @@ def changed_since(order: Order, after: Snapshot) -> str:
         return "导入之后已付款"
     names = {**_LABELS, "lines": "明细", "parcels": "运单"}
     told = "、".join(dict.fromkeys(names[name] for name in differing if not name.endswith("_index")))
-    last = OrderEvent.objects.filter(order=order, pk__gt=after.get("event", 0)).order_by("-pk").first()
+    last = _history_since(order, after).order_by("-pk").first()
     by = f"（{last.get_source_display()} {last.actor}）".replace(" ）", "）") if last else ""
     return f"导入之后又有变化{by}：{told}"
+
+
+def _history_since(order: Order, after: Snapshot) -> QuerySet[OrderEvent]:
+    """Return what was recorded since; what an earlier release wrote down names no last event."""
+    since = OrderEvent.objects.filter(order=order, pk__gt=after.get("event", 0))
+    return since if "event" in after else since.none()
+
+
+def is_held(order: Order, held: holds.Holds) -> bool:
+    """Say whether a legal hold forbids to take an order away."""
+    return held.covers({name: getattr(order, name) for name in ("order_no", "customer_id", "phone_index")})
 
 
 def _scanned(shipment_ids: Iterable[int]) -> str:
@@ -84,6 +99,10 @@ def remove(order: Order, after: Snapshot) -> None:
     """Take away an order that wasn't there before, with its parcels. Raises NotPossible where others know of it."""
     if OrderNote.objects.filter(order_no=order.order_no).exists():
         raise NotPossible("已有员工备注，不能移除，可以改为取消")
+    if is_held(order, holds.standing()):
+        raise NotPossible("订单在法律保留中，不能移除")
+    if last := _history_since(order, after).order_by("-pk").first():
+        raise NotPossible(f"导入之后又有记录（{last.get_source_display()} {last.actor}），不能移除，可以改为取消")
     for shipment in Shipment.objects.select_for_update().filter(pk__in=after["parcels"]).order_by("pk"):
         if shipment.picked_up_at is not None or shipment.event_count:
             raise NotPossible(f"承运商已扫描运单 {shipment.waybill_no}，不能撤销")
@@ -95,10 +114,52 @@ def remove(order: Order, after: Snapshot) -> None:
             alert.subject, [AlertKind(alert.kind)], resolution="导入已撤销", outcome=AlertOutcome.CORRECTED
         )
     announce([order.pk])
+    # Its history, which else tells what has to be counted anew, goes with it.
+    changes.mark(FigureKind.STEPS, [clock.shanghai(order.placed_at).date()])
     order.delete()
 
 
-def restore(order: Order, before: Snapshot, actor: Actor, reason: str) -> None:
+def remove_all(orders: Sequence[Order], parcels: Iterable[int]) -> None:
+    """Take away orders that weren't there before, with their parcels, about which nobody has heard or said anything."""
+    if not orders:
+        return
+    ids = [order.pk for order in orders]
+    Shipment.objects.filter(pk__in=list(parcels)).delete()
+    announce(ids)
+    changes.mark(FigureKind.STEPS, {clock.shanghai(order.placed_at).date() for order in orders})
+    Order.objects.filter(pk__in=ids).delete()
+
+
+def restore_waiting(before: Mapping[int, Snapshot], actor: Actor, reason: str) -> None:
+    """Put back orders, by their keys, that waited for their first parcel, which was withdrawn in this transaction."""
+    if not before:
+        return
+    now = clock.now()
+    waited = {pk: _value("not_shipped_after", told["columns"]["not_shipped_after"]) for pk, told in before.items()}
+    put_back = Order.objects.filter(pk__in=before, status=OrderStatus.PAID).update(
+        not_shipped_after=many_rows.by_key(Order, "not_shipped_after", waited), version=F("version") + 2, updated_at=now
+    )
+    if put_back != len(before):
+        raise NotPossible("订单刚刚又有变化，请再试")
+    events = [
+        OrderEvent(
+            order_id=pk,
+            kind="undone",
+            from_status=OrderStatus.PAID,
+            to_status=OrderStatus.PAID,
+            occurred_at=now,
+            recorded_at=now,
+            source=actor.source,
+            actor=actor.name,
+            reason=reason[:500],
+        )
+        for pk in before
+    ]
+    many_rows.insert(events)
+    announce(before)
+
+
+def restore(order: Order, before: Snapshot, after: Snapshot, actor: Actor, reason: str) -> None:
     """Put back what stood in a locked order, and record that it was."""
     columns = before["columns"]
     values = {name: _value(name, columns[name]) for name in COLUMNS}
@@ -113,7 +174,7 @@ def restore(order: Order, before: Snapshot, actor: Actor, reason: str) -> None:
     order.refresh_from_db()
     if {"customer_id", "placed_at", "phone_index"} & set(changed) and order.consignee_sealed:
         access.grant(order)
-    _restore_alerts(order, before["alerts"])
+    _restore_alerts(order, set(before["alerts"]), set(after["alerts"]))
     lifecycle.record_still(order, kind="undone", occurred_at=clock.now(), actor=actor, reason=reason)
 
 
@@ -130,14 +191,16 @@ def _restore_lines(order: Order, lines: Iterable[Iterable[Any]]) -> None:
     OrderLine.objects.bulk_create([OrderLine(order=order, **dict(zip(_LINE, line, strict=True))) for line in lines])
 
 
-def _restore_alerts(order: Order, before: Iterable[int]) -> None:
-    """Close what the import opened; open again what it closed, unless there is a newer one of the kind."""
-    known = set(before)
-    for alert in Alert.objects.filter(order=order, resolved_at=None).exclude(pk__in=known):
+def _restore_alerts(order: Order, before: set[int], after: set[int]) -> None:
+    """Close what the import opened; open again what it closed, unless there is a newer one of the kind.
+
+    What others opened or resolved since is theirs.
+    """
+    for alert in Alert.objects.filter(order=order, pk__in=after - before, resolved_at=None):
         alerting.resolve_alerts(
             alert.subject, [AlertKind(alert.kind)], resolution="导入已撤销", outcome=AlertOutcome.CORRECTED
         )
-    for alert in Alert.objects.filter(pk__in=known, resolved_at__isnull=False):
+    for alert in Alert.objects.filter(pk__in=before - after, resolved_at__isnull=False):
         key = alerting.open_key(AlertKind(alert.kind), alert.subject)
         if not Alert.objects.filter(open_key=key).exists():
             again: Mapping[str, Any] = {"resolved_at": None, "resolved_by": "", "resolution": "", "outcome": ""}

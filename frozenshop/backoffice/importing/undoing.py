@@ -1,23 +1,126 @@
-"""What one row of an import did, taken back while no carrier has scanned anything and nobody has changed anything."""
+"""What rows of an import did, taken back while no carrier has scanned anything and nobody has changed anything."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
 
 from frozenshop.backoffice.importing import snapshots
+from frozenshop.backoffice.models import OrderNote
 from frozenshop.kernel.actor import Actor
-from frozenshop.kernel.errors import NotPossible
-from logistics import shipping
+from frozenshop.kernel.errors import NotPossible, Problem
+from logistics import shipping, shipping_many
 from logistics.models import Shipment, ShipmentOrder
 from notifications.models import Notice, ShippingReport
 from notifications.settlement import correction
-from orders.models import Order
+from orders import holds
+from orders.models import Order, OrderStatus
 
+Kept = Mapping[str, Any]
 SCANNED = "承运商已扫描，不能撤销"
+HEARD = "（买家已收到过消息）"
 TOLD_WECHAT = "微信已收到发货信息，收不回来：重新发货后到“微信结算”用一次更正的机会"
 
 
-def undo(order_no: str, kept: dict[str, Any], reason: str, actor: Actor, user: AbstractBaseUser) -> str:
+@dataclass(frozen=True, slots=True)
+class Who:
+    """In whose name and why rows are taken back."""
+
+    reason: str
+    actor: Actor
+    user: AbstractBaseUser
+
+
+def undo_many(asked: Sequence[tuple[str, Kept]], who: Who) -> list[str | Problem]:
+    """Put orders back as they were: what is plain together, then the rest one by one in the order given.
+
+    Call it inside a transaction. Returns what was done in words, or why it wasn't.
+    """
+    told = dict(asked)
+    plain = _plain(asked)
+    made = {number: order for number, order in plain.items() if told[number]["new"]}
+    shipped = {number: order for number, order in plain.items() if number not in made}
+    ends = _ends(made, shipped)
+    snapshots.remove_all(
+        list(made.values()), [parcel for number in made for parcel in told[number]["after"]["parcels"]]
+    )
+    _unship(shipped, told, who)
+    return [ends[number] if number in ends else _alone(number, kept, who) for number, kept in asked]
+
+
+def _plain(asked: Sequence[tuple[str, Kept]]) -> dict[str, Order]:
+    """Lock and return the orders that stand as the import left them, and that it only made, or sent their first parcel.
+
+    Nobody may know of a parcel, or have an alert or a note about the order; one that it made WeChat mustn't know.
+    """
+    times = Counter(number for number, _ in asked)
+    told = {number: kept for number, kept in asked if times[number] == 1 and _may_be_plain(kept)}
+    locked = Order.objects.select_for_update().filter(order_no__in=told).order_by("pk")
+    orders = {order.order_no: order for order in locked}
+    now = snapshots.take(orders.values())
+    parcels = {number: told[number]["after"]["parcels"] for number in orders}
+    unheard = shipping_many.unheard(parcel for found in parcels.values() for parcel in found)
+    noted = set(OrderNote.objects.filter(order_no__in=orders).values_list("order_no", flat=True))
+    known, held = _known_to_wechat(orders.values()), holds.standing()
+    return {
+        number: order
+        for number, order in orders.items()
+        if now[order.pk] == {**told[number]["after"], "alerts": []}
+        and all(parcel in unheard for parcel in parcels[number])
+        and not (told[number]["new"] and (number in noted or order.pk in known or snapshots.is_held(order, held)))
+    }
+
+
+def _may_be_plain(kept: Kept) -> bool:
+    if kept.get("same") or "wrong" in kept:
+        return False
+    if kept["new"]:
+        return True
+    before, after = kept["before"], kept["after"]
+    differing = {name for name in snapshots.COLUMNS if before["columns"][name] != after["columns"][name]}
+    return (
+        (before["columns"]["status"], after["columns"]["status"]) == (OrderStatus.PAID, OrderStatus.SHIPPED)
+        and differing <= {"status", "shipped_at", "not_shipped_after"}
+        and before["columns"]["shipped_at"] is None
+        and before["lines"] == after["lines"]
+        and (before["parcels"], len(after["parcels"]), before["alerts"]) == ([], 1, [])
+    )
+
+
+def _ends(made: Mapping[str, Order], shipped: Mapping[str, Order]) -> dict[str, str | Problem]:
+    """Return the sentences of the orders that are put back together, before what they tell of is gone."""
+    orders = [*made.values(), *shipped.values()]
+    told = Notice.objects.filter(order__in=orders, state=Notice.State.TOLD, audience="buyer")
+    heard = dict.fromkeys(told.values_list("order_id", flat=True), HEARD)
+    known = dict.fromkeys(_known_to_wechat(shipped.values()), f"。{TOLD_WECHAT}")
+    removed = {number: f"已移除导入的订单{heard.get(order.pk, '')}" for number, order in made.items()}
+    restored = {
+        number: f"已恢复原状{heard.get(order.pk, '')}{known.get(order.pk, '')}" for number, order in shipped.items()
+    }
+    return {**removed, **restored}
+
+
+def _unship(shipped: Mapping[str, Order], told: Mapping[str, Kept], who: Who) -> None:
+    parcels = {order.pk: told[number]["after"]["parcels"][0] for number, order in shipped.items()}
+    found = Shipment.objects.in_bulk(parcels.values())
+    withdrawn = [shipping_many.Withdrawal(order, found[parcels[order.pk]], who.reason) for order in shipped.values()]
+    shipping_many.void_all(withdrawn, who.actor)
+    before = {order.pk: told[number]["before"] for number, order in shipped.items()}
+    snapshots.restore_waiting(before, who.actor, who.reason)
+
+
+def _alone(order_no: str, kept: Kept, who: Who) -> str | Problem:
+    try:
+        with transaction.atomic():
+            return undo(order_no, kept, who)
+    except Problem as problem:
+        return problem
+
+
+def undo(order_no: str, kept: Kept, who: Who) -> str:
     """Put an order back as it was. Returns what was done in words; raises NotPossible with why not.
 
     Call it inside a transaction.
@@ -25,7 +128,7 @@ def undo(order_no: str, kept: dict[str, Any], reason: str, actor: Actor, user: A
     if kept.get("same"):
         return "没有变化"
     if "wrong" in kept:
-        return _swap_back(kept, reason, actor, user)
+        return _swap_back(order_no, kept, who)
     order = Order.objects.select_for_update().filter(order_no=order_no).first()
     if order is None:
         raise NotPossible("订单已不在（可能已归档），不能撤销")
@@ -40,23 +143,28 @@ def undo(order_no: str, kept: dict[str, Any], reason: str, actor: Actor, user: A
         snapshots.remove(order, kept["after"])
         return f"已移除导入的订单{told}"
     for shipment_id in set(kept["after"]["parcels"]) - set(kept["before"]["parcels"]):
-        shipping.void(Shipment.objects.get(pk=shipment_id), order=order, reason=reason, actor=actor)
+        shipping.void(Shipment.objects.get(pk=shipment_id), order=order, reason=who.reason, actor=who.actor)
     order.refresh_from_db()
-    snapshots.restore(order, kept["before"], actor, reason)
+    snapshots.restore(order, kept["before"], kept["after"], who.actor, who.reason)
     return f"已恢复原状{told}" + (f"。{TOLD_WECHAT}" if _wechat_has(order) else "")
 
 
-def _swap_back(kept: dict[str, Any], reason: str, actor: Actor, user: AbstractBaseUser) -> str:
+def _swap_back(order_no: str, kept: Kept, who: Who) -> str:
     right = Shipment.objects.select_related("carrier").get(pk=kept["right"])
     wrong = Shipment.objects.select_related("carrier").get(pk=kept["wrong"])
-    link = ShipmentOrder.objects.filter(shipment=right).select_related("order").first()
+    link = ShipmentOrder.objects.filter(shipment=right, order__order_no=order_no).select_related("order").first()
     if right.voided_at is not None or link is None:
         raise NotPossible("更正之后运单又有变化，不能撤销")
     if right.picked_up_at is not None:
         raise NotPossible(f"{right.waybill_no}：{SCANNED}")
+    holders = ShipmentOrder.objects.filter(
+        shipment__carrier=wrong.carrier, shipment__waybill_no=wrong.waybill_no, shipment__voided_at=None
+    ).exclude(order__phone_index=link.order.phone_index)
+    if taken := holders.select_related("order").first():
+        raise NotPossible(f"{wrong.waybill_no} 现在是订单 {taken.order.order_no} 的运单，不能改回")
     back = (wrong.carrier, wrong.waybill_no)
-    shipping.void(right, order=link.order, reason=reason, actor=actor, replacement=back)
-    return f"已改回 {wrong.waybill_no}{_correct_wechat(link.order, user)}"
+    shipping.void(right, order=link.order, reason=who.reason, actor=who.actor, replacement=back)
+    return f"已改回 {wrong.waybill_no}{_correct_wechat(link.order, who.user)}"
 
 
 def _correct_wechat(order: Order, user: AbstractBaseUser) -> str:
@@ -73,9 +181,15 @@ def _correct_wechat(order: Order, user: AbstractBaseUser) -> str:
 
 def _told(order: Order) -> str:
     told = Notice.objects.filter(order=order, state=Notice.State.TOLD, audience="buyer").exists()
-    return "（买家已收到过消息）" if told else ""
+    return HEARD if told else ""
 
 
 def _wechat_has(order: Order) -> bool:
-    reports = ShippingReport.objects.filter(order=order)
-    return reports.exclude(content={}).exists() or reports.filter(state=ShippingReport.State.UPLOADING).exists()
+    return bool(_known_to_wechat([order]))
+
+
+def _known_to_wechat(orders: Iterable[Order]) -> set[int]:
+    """Return the orders of whose shipping WeChat was told, or is being told."""
+    reports = ShippingReport.objects.filter(order__in=list(orders))
+    told = reports.values_list("order_id", "content", "state")
+    return {pk for pk, content, state in told if content or state == ShippingReport.State.UPLOADING}

@@ -116,6 +116,9 @@ def report_view(request: HttpRequest, batch_id: int) -> HttpResponseBase:
     file = check and BatchFile.objects.filter(batch=check, kind=BatchFile.Kind.RESULT).first()
     if not file:
         raise Http404
+    if (asked := recent.asked(request)) is not None:
+        return asked
+    record_act(request, "import.report_taken", f"batch:{batch_id}", details={"bytes": file.size})
     response = StreamingHttpResponse(files.read(file), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file.name}"'
     response["Cache-Control"] = "no-store"
@@ -157,7 +160,7 @@ def _start_check(request: HttpRequest, batch: Batch) -> None:
     what = what_of(batch)
     with opened(batch) as path:
         guess = matching.look(path, what)
-    chosen = {name: int(at) for name in what.columns if (at := request.POST.get(f"column:{name}", "")).isdecimal()}
+    chosen = {name: int(at) for name in what.columns if _is_column(at := request.POST.get(f"column:{name}", ""))}
     match = matching.check(chosen, what, len(guess.columns))
     told = {"match": match, "header_row": guess.header_row, "fingerprint": guess.fingerprint}
     with transaction.atomic():
@@ -172,6 +175,10 @@ def _start_check(request: HttpRequest, batch: Batch) -> None:
         locked.parameters = {"what": what.name, **told, "check": check.pk}
         if Batch.objects.filter(pk=batch.pk, state=State.PREVIEW).update(parameters=locked.parameters) != 1:
             raise NotPossible("导入已经开始或取消")
+
+
+def _is_column(text: str) -> bool:
+    return text.isdecimal() and len(text) < 4
 
 
 def _start(request: HttpRequest, batch: Batch, *, partial: bool) -> None:
@@ -218,7 +225,9 @@ def _matching(request: HttpRequest, batch: Batch) -> dict[str, Any]:
 
 
 def _remembered(request: HttpRequest, batch: Batch, guess: matching.Guess, what: What) -> dict[str, int]:
-    """Return how this person matched such a header last."""
+    """Return how this person matched such a header last. Without one, what has as many columns may be anything."""
+    if not guess.header_row:
+        return {}
     mine = Batch.objects.filter(owner=request.user.pk, kind=IMPORT).exclude(pk=batch.pk).order_by("-created_at", "-id")
     for told in mine.values_list("parameters", flat=True)[:REMEMBERED]:
         if told.get("fingerprint") == guess.fingerprint and told["what"] == what.name:

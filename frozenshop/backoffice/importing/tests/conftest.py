@@ -7,10 +7,11 @@ from frozenshop.backoffice.batches.models import Batch
 from frozenshop.backoffice.batches.tests.doing import work
 from frozenshop.backoffice.importing.kinds import CHECK, IMPORT
 from frozenshop.backoffice.tests.conftest import lead, login, root, service, viewer
+from logistics.tests.conftest import frozen
 from logistics.tests.factories import make_carrier
 from orders.tests.test_importing import as_csv, as_xlsx
 
-__all__ = ["lead", "login", "root", "service", "viewer"]
+__all__ = ["frozen", "lead", "login", "root", "service", "viewer"]
 START = "/admin/import/"
 
 

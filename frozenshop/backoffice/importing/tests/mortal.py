@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
     dying.around(running, "_perform_many")
     dying.around(running, "_perform")
     dying.around(kinds.taking, "perform")
-    dying.around(kinds.undoing, "undo")
+    dying.around(kinds.undoing, "undo_many")
     dying.around(kinds.moves, "add_rows")
     if not (folder / "ready").exists():
         call_command("migrate", verbosity=0, skip_checks=True)

@@ -8,7 +8,7 @@ from openpyxl import Workbook
 
 from frozenshop.backoffice.batches.models import Batch
 from frozenshop.backoffice.importing import matching
-from orders import spreadsheets
+from orders import packages, spreadsheets
 from orders.models import Order
 from orders.tests.test_importing import as_csv, as_xlsx
 
@@ -56,10 +56,13 @@ BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&
         (b'A,"B\n1,2\n', "引号"),
         (("订单号,快递单号\nA1," + "x" * 6000 + "\n").encode(), "第 2 行第 2 列"),
         (as_csv([[f"列{n}" for n in range(300)], ["x"] * 300]).encode(), "超过 60 列"),
+        (
+            "order_no,waybill_no\n张三张三,SF0000000000001\n".encode() + b"\xe5\xbc,SF0000000000002\n",
+            "第 3 行的文字已损坏",
+        ),
         (b"PK\x03\x04junk", "损坏"),
         (repacked("xl/workbook.xml", BOMB), "实体"),
         (repacked("xl/styles.xml", BOMB), "实体"),
-        (repacked("xl/worksheets/sheet1.xml", b"<worksheet>" + b" " * 300_000_000), "解压后过大"),
         (repacked("xl/worksheets/sheet1.xml", b"<worksheet><sheetData><row"), "损坏"),
     ],
 )
@@ -69,11 +72,25 @@ def test_a_bad_file_is_told_and_not_kept(shipping, body, said):
     assert Batch.objects.count() == 0
 
 
+def test_a_workbook_that_swells_is_told_and_not_kept(shipping):
+    shipping.upload(repacked("xl/worksheets/sheet1.xml", b"<worksheet>" + b" " * 300_000_000))
+    assert "解压后过大" in shipping.said
+    assert Batch.objects.count() == 0
+
+
 def test_a_zip_that_is_no_workbook_is_told(shipping):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("readme.txt", "x")
     assert "不是 XLSX" in shipping.upload(file.getvalue()).said
+
+
+def test_more_texts_than_memory_holds_are_told(shipping, monkeypatch):
+    monkeypatch.setattr(packages, "MAX_STRINGS_BYTES", 100)
+    file = io.BytesIO(as_xlsx(GOOD))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("xl/sharedStrings.xml", "x" * 200)
+    assert "解压后过大" in shipping.upload(file.getvalue()).said
 
 
 def test_too_many_rows_are_told_before_they_are_read(shipping, monkeypatch):
@@ -131,6 +148,54 @@ def test_a_formula_a_rewritten_number_and_a_date_as_a_number(shipping):
         (5, "waybill_no", "rewritten"),
         (5, "shipped_at", "cell"),
     ]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_cells_may_be_parted_otherwise_than_by_commas(shipping, delimiter):
+    shipping.upload(f"订单号{delimiter}快递单号\nA1{delimiter}SF0000000000001\n".encode())
+    assert shipping.match() == {"order_no": 0, "waybill_no": 1}
+
+
+def test_unseen_marks_around_a_cell_are_no_part_of_it(shipping):
+    shipping.upload("订单号,快递单号\nA1\u200b ,\ufeffSF0000000000001\u3000\n".encode()).check()
+    assert shipping.rows == [("A1", "refused")]
+    assert shipping.counts == {"unknown_order": 1}
+
+
+def test_a_number_of_thousands_of_digits_is_no_quantity(importing):
+    importing.upload((("1" * 4400 + ",x\n") * 3).encode())
+    assert "quantity" not in importing.match()
+
+
+def test_a_hidden_first_sheet_is_passed_over(shipping):
+    def change(made):
+        made.active.title, made.active.sheet_state = "选项", "hidden"
+        sheet = made.create_sheet("十一月")
+        for row in (*GOOD, ["A2", "SF0000000000002"]):
+            sheet.append(row)
+        sheet.merge_cells("A2:A3")
+
+    shipping.upload(book(change, [["选项一"], ["选项二"]])).check()
+    assert "A2:A3" in shipping.checked.message
+
+
+def test_a_program_may_prefix_the_names_of_elements(shipping):
+    cells = "".join(
+        f'<x:row r="{row}"><x:c r="A{row}" t="str"><x:v>{one}</x:v></x:c>'
+        f'<x:c r="B{row}" t="str"><x:v>{two}</x:v></x:c></x:row>'
+        for row, (one, two) in enumerate(GOOD, start=1)
+    )
+    namespace = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    merged = '<x:mergeCells><x:mergeCell ref="A2:A3"/></x:mergeCells>'
+    body = f'<x:worksheet xmlns:x="{namespace}"><x:sheetData>{cells}</x:sheetData>{merged}</x:worksheet>'
+    shipping.upload(repacked("xl/worksheets/sheet1.xml", body.encode())).check()
+    assert "A2:A3" in shipping.checked.message
+
+
+def test_empty_rows_below_the_content_are_told_from_too_many(shipping, monkeypatch):
+    monkeypatch.setattr(matching, "MAX_ROWS", 3)
+    shipping.upload(book(lambda made: made.active.cell(9, 1).__setattr__("number_format", "0.00")))
+    assert "删去内容下面的空行" in shipping.said
 
 
 def test_a_row_that_stands_twice_is_found(shipping):

@@ -98,6 +98,12 @@ def test_a_waybill_twice_in_a_file_is_found(importing):
     assert importing.found == [(3, "waybill_no", "duplicate_waybill")]
 
 
+def test_an_order_that_a_file_ships_twice_is_found(shipping):
+    make_order("paid", order_no="A1")
+    shipping.upload([["订单号", "快递单号"], ["A1", "SF0000000000001"], ["A1", "SF0000000000002"]]).check()
+    assert shipping.found == [(3, "order_no", "duplicate_row")]
+
+
 def test_all_or_nothing_unless_the_good_rows_are_chosen(importing):
     importing.upload(table({"order_no": "A1"}, {"order_no": "B2", "quantity": "x"})).check().run()
     assert (statuses(), importing.batch.state) == ({}, "preview")
@@ -128,6 +134,17 @@ def test_the_match_is_remembered_for_the_same_header(importing):
     importing.check(order_no=0)
     importing.upload(table({"order_no": "B2"}, columns=heads))
     assert importing.match()["order_no"] == 0
+
+
+def test_no_match_is_taken_over_where_no_header_tells_that_the_files_are_alike(shipping):
+    shipping.upload(b"A1001,SF0000000000001\nA1002,SF0000000000002\n").check(order_no=1, waybill_no=0)
+    shipping.upload(b"A1003,SF0000000000003\nA1004,SF0000000000004\n")
+    assert shipping.match() == {"order_no": 0, "waybill_no": 1}
+
+
+def test_a_column_that_no_file_has_is_no_crash(importing):
+    importing.upload(table({"order_no": "A1"})).check(order_no="9" * 5000)
+    assert "订单号" in importing.said
 
 
 def test_a_missing_column_is_asked_for(importing):

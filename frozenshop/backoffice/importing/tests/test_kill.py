@@ -9,7 +9,7 @@ import pytest
 from frozenshop.backoffice.importing.tests.mortal import COUNT
 from notifications.tests.dying import run_to_the_end
 
-NAMES = ("_perform_many", "perform", "undo", "add_rows")
+NAMES = ("_perform_many", "perform", "undo_many", "add_rows")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
