@@ -1,5 +1,6 @@
 """Many orders at once: looked up by their numbers, seen as a matrix and in groups, acted on by a job."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,18 +15,18 @@ from frozenshop.backoffice import batch_actions, batch_groups, wording
 from frozenshop.backoffice.batch_actions import ACTIONS, Action
 from frozenshop.backoffice.batch_input import MAX_NUMBERS, read_file, read_numbers
 from frozenshop.backoffice.batch_shipping import WHAT, preview_rows, start_rows
-from frozenshop.backoffice.batches import moves
-from frozenshop.backoffice.batches.models import BatchRow
-from frozenshop.backoffice.export import csv_response
+from frozenshop.backoffice.batches import confirming, moves
+from frozenshop.backoffice.batches.models import Batch, BatchRow
+from frozenshop.backoffice.exporting import kinds as exports
 from frozenshop.backoffice.order_actions import CHANGE, checked
 from frozenshop.backoffice.order_rows import Row
+from frozenshop.backoffice.signin import recent
 from frozenshop.kernel import replica
 from frozenshop.kernel.changelist import reader, record_act, staff_user
 from frozenshop.kernel.errors import Invalid, NotPossible, Problem
 
-EXPORT = "orders.export_order"
 SHOWN = 200
-WHOLE, TICKED = "group", "ticked"
+WHOLE = "group"
 
 
 def batch_view(request: HttpRequest) -> HttpResponse:
@@ -65,7 +66,8 @@ def batch_view(request: HttpRequest) -> HttpResponse:
         "acts": _offered(request),
         "ship_rows": request.POST.get("ship_rows", ""),
         "may_change": request.user.has_perm(CHANGE),
-        "may_export": request.user.has_perm(EXPORT),
+        "may_export": request.user.has_perms(exports.ORDERS.rights),
+        "token": confirming.token(_person(request)) if "preview" in context else "",
         "asked": request.method == "POST",
     }
     return TemplateResponse(request, "backoffice/batch.html", context)
@@ -94,8 +96,11 @@ def _numbers(request: HttpRequest) -> list[str]:
 
 
 def _chosen(request: HttpRequest, rows: list[Row], group: str) -> list[Row]:
-    """Return what an action is for: the whole group, or what was ticked of it."""
+    """Return what an action is for: the whole group, or what was ticked of it; once confirmed, what was previewed."""
     found = batch_groups.chosen(rows, group)
+    if "previewed" in request.POST:
+        previewed = set(request.POST["previewed"].split(","))
+        return [row for row in found if str(row.order.pk) in previewed]
     if request.POST.get("scope", WHOLE) == WHOLE:
         return found
     ticked = set(request.POST.getlist("order"))
@@ -103,9 +108,23 @@ def _chosen(request: HttpRequest, rows: list[Row], group: str) -> list[Row]:
 
 
 def _export(request: HttpRequest, chosen: list[Row]) -> HttpResponse:
-    if not request.user.has_perm(EXPORT):
+    """Begin the export of these orders, as of any list: a job that makes a file."""
+    if not request.user.has_perms(exports.ORDERS.rights):
         raise PermissionDenied
-    return csv_response(request, chosen)
+    if (asked := recent.asked(request)) is not None:
+        return asked
+    form, order_nos = request.POST.get("form", "csv"), [row.order.order_no for row in chosen]
+    with transaction.atomic():
+        batch = exports.begin_numbers(_person(request), order_nos, form=form)
+        details = {"count": len(order_nos), "order_nos": order_nos, "format": form, "masked": True}
+        record_act(request, "order.exported", f"batch:{batch.pk}", details=details)
+    return redirect("admin:backoffice_batch_change", batch.pk)
+
+
+def _person(request: HttpRequest) -> User:
+    user = staff_user(request)
+    assert isinstance(user, User)
+    return user
 
 
 def _offered(request: HttpRequest) -> list[tuple[str, Action, Any]]:
@@ -133,7 +152,8 @@ def _act(request: HttpRequest, name: str, chosen: list[Row], context: dict[str, 
     told = batch_actions.preview(action, chosen, data)
     can = sum(ok for _, ok, _ in told)
     if request.POST.get("step") == "run":
-        return _start(request, name, action, [(row, data) for row, ok, _ in told if ok])
+        chosen_rows = [(row, data) for row, ok, _ in told if ok]
+        return _started(request, lambda: _start(request, name, action, chosen_rows))
     kept = [(key, value) for key, value in request.POST.items() if key.startswith(f"{name}-")]
     context |= {
         "preview": [(row.order.order_no, ok, sentence) for row, ok, sentence in told[:SHOWN]],
@@ -142,28 +162,31 @@ def _act(request: HttpRequest, name: str, chosen: list[Row], context: dict[str, 
         "preview_can": can,
         "preview_not": len(told) - can,
         "preview_fields": kept,
-        "scope": request.POST.get("scope", WHOLE),
-        "ticked": [row.order.pk for row in chosen] if request.POST.get("scope") == TICKED else [],
+        "previewed": ",".join(str(row.order.pk) for row, ok, _ in told if ok),
     }
     return None
 
 
-def _start(request: HttpRequest, name: str, action: Action, rows: list[tuple[Row, Any]]) -> HttpResponse:
+def _started(request: HttpRequest, begin: Callable[[], Batch]) -> HttpResponse:
+    """Start a preview's job, once; who presses twice is shown the same one."""
+    batch = confirming.once(_person(request), request.POST.get("token", ""), begin)
+    return redirect("admin:backoffice_batch_change", batch.pk)
+
+
+def _start(request: HttpRequest, name: str, action: Action, rows: list[tuple[Row, Any]]) -> Batch:
     if not rows:
         raise NotPossible("没有可以处理的订单")
-    with transaction.atomic():
-        owner = User.objects.get(pk=staff_user(request).pk)
-        title = f"{action.label}：{len(rows):,} 个订单"
-        batch = moves.begin(batch_actions.KIND, title=title, owner=owner, parameters={"action": name})
-        made = []
-        for number, (row, data) in enumerate(rows, start=1):
-            one = BatchRow(batch=batch, number=number, about=row.order.order_no)
-            one.seal_given(data)
-            made.append(one)
-        moves.add_rows(batch, made)
-        moves.start(batch)
-        record_act(request, "batch.started", f"batch:{batch.pk}", details={"action": name, "count": len(made)})
-    return redirect("admin:backoffice_batch_change", batch.pk)
+    title = f"{action.label}：{len(rows):,} 个订单"
+    batch = moves.begin(batch_actions.KIND, title=title, owner=_person(request), parameters={"action": name})
+    made = []
+    for number, (row, data) in enumerate(rows, start=1):
+        one = BatchRow(batch=batch, number=number, about=row.order.order_no)
+        one.seal_given(data)
+        made.append(one)
+    moves.add_rows(batch, made)
+    moves.start(batch)
+    record_act(request, "batch.started", f"batch:{batch.pk}", details={"action": name, "count": len(made)})
+    return batch
 
 
 def _rows_pasted(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse | None:
@@ -172,8 +195,7 @@ def _rows_pasted(request: HttpRequest, name: str, context: dict[str, Any]) -> Ht
         raise PermissionDenied
     rows = preview_rows(name, request.POST.get("ship_rows", ""))
     if request.POST.get("step") == "run":
-        batch = start_rows(request, name, rows)
-        return redirect("admin:backoffice_batch_change", batch.pk)
+        return _started(request, lambda: start_rows(request, name, rows))
     can = sum(row.ok for row in rows)
     context |= {
         "preview": [(row.about, row.ok, row.sentence) for row in rows[:SHOWN]],

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 
 from frozenshop.kernel.errors import Invalid
-from orders.spreadsheets import open_sheet
+from orders.spreadsheets import Cell, Formula, open_sheet
 
 MAX_NUMBERS = 5000
 MAX_BYTES = 2_000_000
@@ -63,7 +63,9 @@ def _workbook(body: bytes) -> list[list[str]]:
         return [[_written(cell) for cell in cells] for _, cells in sheet.rows()]
 
 
-def _written(cell: object) -> str:
+def _written(cell: Cell) -> str:
+    if isinstance(cell, Formula):
+        return cell.text  # shops' programs write ="123", so that it stays a text
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 

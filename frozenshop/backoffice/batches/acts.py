@@ -1,5 +1,6 @@
 """What a person may do to a batch from its page. Each act is put on record in the transaction that does it."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -15,10 +17,14 @@ from frozenshop.backoffice.batches import moves
 from frozenshop.backoffice.batches.kinds import known_kind
 from frozenshop.backoffice.batches.models import Batch
 from frozenshop.backoffice.signin import recent
+from frozenshop.kernel import clock
 from frozenshop.kernel.changelist import record_act, staff_user
-from frozenshop.kernel.errors import Invalid, Problem
+from frozenshop.kernel.errors import Invalid, NotPossible, Problem
+from frozenshop.kernel.models import AuditEntry
 
 OTHERS = "backoffice.view_others_batch"
+IN_ONE_HAND = dt.timedelta(days=7)
+HANDLED = ("user.added", "staff.password_set", "staff.roles_changed", "signin.factor_reset")
 State = Batch.State
 
 
@@ -102,7 +108,8 @@ def _own(batch: Batch, user: User) -> bool:
 
 
 def _may_stop(batch: Batch, user: User) -> bool:
-    return _own(batch, user) or user.has_perm(OTHERS)
+    """Somebody else's may be stopped by who sees it and may change orders; auditors only see."""
+    return _own(batch, user) or user.has_perms((OTHERS, "orders.change_order"))
 
 
 def _may_act(batch: Batch, user: User) -> bool:
@@ -116,8 +123,20 @@ def _cancel(batch: Batch, user: User, reason: str) -> Batch:
 
 
 def _approve(batch: Batch, user: User, reason: str) -> Batch:
+    if moves.may_decide(batch, user) and _in_one_hand(f"{batch.owner_id}", f"{user.pk}"):
+        days = IN_ONE_HAND.days
+        raise NotPossible(f"{days} 天内，您与发起人之一为另一方开过账号，或改过密码、二次验证、角色：请由另一位批准")
     moves.approve(batch, user)
     return batch
+
+
+def _in_one_hand(one: str, other: str) -> bool:
+    """Say whether either has lately had the other's account in their hands: then two accounts may be one person."""
+    had = Q()
+    for actor, account in ((one, other), (other, one)):
+        had |= Q(actor=f"staff:{actor}", subject__in=(f"staff:{account}", f"user:{account}"))
+    since = clock.now() - IN_ONE_HAND
+    return AuditEntry.objects.filter(had, at__gte=since, action__in=HANDLED).exists()
 
 
 def _decline(batch: Batch, user: User, reason: str) -> Batch:

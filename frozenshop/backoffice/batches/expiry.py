@@ -1,5 +1,7 @@
 """What is deleted of a batch when its time is over: files and sealed rows. Its report and the audit stay."""
 
+from django.db.models import Q
+
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchFilePiece, BatchRow
 from frozenshop.kernel import clock
 
@@ -8,6 +10,7 @@ ROWS = 1000
 PIECES = 50
 """A piece holds about 350 kB."""
 State = Batch.State
+UNDER_WAY = (State.QUEUED, State.RUNNING)
 
 
 def expire() -> int:
@@ -18,7 +21,8 @@ def expire() -> int:
 
 def _expire(batch: Batch) -> bool:
     now = clock.now()
-    idle = Batch.objects.filter(pk=batch.pk, expires_at__lte=now).exclude(state__in=(State.QUEUED, State.RUNNING))
+    under_way = Q(state__in=UNDER_WAY) | Q(undone_by__state__in=UNDER_WAY)
+    idle = Batch.objects.filter(pk=batch.pk, expires_at__lte=now).exclude(under_way)
     idle.filter(state__in=(State.PREVIEW, State.WAITING)).update(
         state=State.CANCELLED, finished_at=now, message="过了保留时间没有开始"
     )

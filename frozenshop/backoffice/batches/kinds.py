@@ -18,7 +18,7 @@ class Kind:
     `label`: Chinese, for lists. `permission`: what its owner must hold when it begins and whenever a stretch of it
     runs. `whole`: one refused row fails the batch. `repeatable`: rows without their end may be tried again.
     `keep`: for how long after the end files and sealed rows are kept. `many`: how many rows go in one transaction, by
-    `perform_many`; they are undone one by one.
+    `perform_many` and `undo_many`.
     """
 
     label = ""
@@ -63,8 +63,14 @@ class Kind:
         """Take back what `perform` did for the row `done`, under the rules of `perform`; later rows come first."""
         raise NotPossible("这类任务不能撤销")
 
+    def undo_many(self, batch: Batch, rows: list[BatchRow], done: list[BatchRow], actor: Actor) -> list[str | Problem]:
+        """Take back what was done for the rows `done`, under the rules of `perform_many`; the last one stands first."""
+        raise NotImplementedError
+
     def page(self, batch: Batch, user: User) -> dict[str, object]:
-        """Return what the batch's page shows beside: `facts`, a list of (label, text), and `link` (label, address)."""
+        """Return what the batch's page shows beside: `facts`, a list of (label, text); `link` (label, address), or
+        `search` (label, address, fields of a form that is posted there).
+        """
         return {}
 
 

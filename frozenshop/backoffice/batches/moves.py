@@ -1,16 +1,16 @@
 """How people move a batch: begun, started, approved, cancelled, tried again, undone. The worker's part is `running`."""
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from frozenshop.backoffice.batches.kinds import known_kind
 from frozenshop.backoffice.batches.models import Batch, BatchRow
-from frozenshop.kernel import clock, outbox
+from frozenshop.kernel import clock, many_rows, outbox
 from frozenshop.kernel.errors import Forbidden, NotPossible
 
 TOPIC = "backoffice.run_batch"
@@ -38,7 +38,10 @@ def begin(kind: str, *, title: str, owner: User, parameters: dict[str, Any] | No
 
 def add_rows(batch: Batch, rows: Iterable[BatchRow]) -> int:
     """Write rows of a batch, their `batch` set; return how many. Call it inside a transaction."""
-    added = len(BatchRow.objects.bulk_create(list(rows), batch_size=ROWS_WRITTEN))
+    added, left = 0, iter(rows)
+    while some := list(itertools.islice(left, ROWS_WRITTEN)):
+        many_rows.insert(some)
+        added += len(some)
     Batch.objects.filter(pk=batch.pk).update(total=F("total") + added)
     return added
 
@@ -88,6 +91,8 @@ def may_run_again(batch: Batch) -> bool:
     kind = known_kind(batch)
     if kind is None or not kind.repeatable or batch.expired_at or hasattr(batch, "undone_by"):
         return False
+    if batch.undo_of is not None and batch.undo_of.expired_at:
+        return False
     return batch.state in ENDED and batch.total > batch.done and (batch.started_at is not None)
 
 
@@ -96,7 +101,7 @@ def run_again(batch: Batch) -> None:
 
     Call it inside a transaction. Raises NotPossible.
     """
-    if not may_run_again(batch):
+    if not may_run_again(_locked(batch)):
         raise NotPossible("没有可以再试的行")
     _queue(batch, ENDED, refused=0, message="", finished_at=None)
     BatchRow.objects.filter(batch=batch, state=BatchRow.State.REFUSED).update(state=BatchRow.State.WAITING, message="")
@@ -110,15 +115,11 @@ def undo(batch: Batch, user: User, reason: str = "") -> Batch:
     kind = known_kind(batch)
     if kind is None:
         raise NotPossible(LATER)
-    if not may_undo(batch):
+    if not may_undo(_locked(batch)):
         raise NotPossible("这个任务不能撤销，或已经撤销过")
     kind.undo_preview(batch)
     undoing = begin(batch.kind, title=f"撤销：{batch.title}", owner=user, parameters=batch.parameters, reason=reason)
-    try:
-        with transaction.atomic():
-            Batch.objects.filter(pk=undoing.pk).update(undo_of=batch)
-    except IntegrityError as error:
-        raise NotPossible("这个任务已经撤销过") from error
+    Batch.objects.filter(pk=undoing.pk).update(undo_of=batch)
     undoing.refresh_from_db()
     done = BatchRow.objects.filter(batch=batch, state=BatchRow.State.DONE).order_by("number")
     add_rows(
@@ -145,6 +146,11 @@ def kept_until(batch: Batch) -> dt.datetime:
     """Return until when the files and sealed rows of a batch that ends now are kept."""
     kind = known_kind(batch)
     return clock.now() + (kind.keep if kind else KEPT)
+
+
+def _locked(batch: Batch) -> Batch:
+    """Return a batch as it stands, for who else undoes it or tries it again waits now."""
+    return Batch.objects.select_for_update().get(pk=batch.pk)
 
 
 def _queue(batch: Batch, at: Iterable[str], **changes: object) -> None:

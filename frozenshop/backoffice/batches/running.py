@@ -16,8 +16,8 @@ from frozenshop.backoffice import wording
 from frozenshop.backoffice.batches import moves
 from frozenshop.backoffice.batches.kinds import Kind, known_kind
 from frozenshop.backoffice.batches.models import Batch, BatchRow
-from frozenshop.backoffice.batches.moves import TOPIC, cancel, start
-from frozenshop.kernel import audit, clock, leases, outbox
+from frozenshop.backoffice.batches.moves import TOPIC
+from frozenshop.kernel import audit, clock, leases, many_rows, outbox
 from frozenshop.kernel.actor import Actor, staff
 from frozenshop.kernel.errors import Problem
 from frozenshop.kernel.models import OutboxMessage
@@ -25,7 +25,7 @@ from frozenshop.kernel.outbox.consuming import NotUnderstood
 from frozenshop.kernel.outbox.ledger import OPEN
 from orders.contention import retried
 
-__all__ = ["TOPIC", "cancel", "end_stranded", "run_batch", "start"]
+__all__ = ["TOPIC", "end_stranded", "run_batch"]
 
 STRETCH_SECONDS = 10.0
 ROWS_READ = 200
@@ -105,12 +105,11 @@ def _rows(run: Run) -> bool:
     """Do rows until the time is over; return whether there may be more."""
     until = time.monotonic() + STRETCH_SECONDS
     while rows := list(_waiting(run.batch)[:ROWS_READ]):
-        many = 1 if run.batch.undo_of_id else run.kind.many
-        for start_at in range(0, len(rows), many):
+        for start_at in range(0, len(rows), run.kind.many):
             if time.monotonic() > until:
                 return True
             with suppress(Taken):
-                _chunk(run, rows[start_at : start_at + many])
+                _chunk(run, rows[start_at : start_at + run.kind.many])
     return False
 
 
@@ -137,14 +136,28 @@ def _perform_many(run: Run, rows: list[BatchRow]) -> None:
         ids = [row.pk for row in rows]
         if BatchRow.objects.filter(pk__in=ids, state=BatchRow.State.WAITING).count() != len(rows):
             raise Taken
-        ends = run.kind.perform_many(run.batch, rows, run.actor)
+        ends = _do_many(run, rows)
         for row, end in zip(rows, ends, strict=True):
             refused = isinstance(end, Problem)
             row.message = (wording.problem_text(end) if isinstance(end, Problem) else end)[:500]
             row.state = BatchRow.State.REFUSED if refused else BatchRow.State.DONE
-        BatchRow.objects.bulk_update(rows, ["message", "state", "about", "before_sealed"])
+        BatchRow.objects.filter(pk__in=ids).update(
+            **{
+                name: many_rows.by_key(BatchRow, name, {row.pk: getattr(row, name) for row in rows})
+                for name in ("message", "state", "about", "before_sealed")
+            }
+        )
         refused_count = sum(row.state == BatchRow.State.REFUSED for row in rows)
         running.update(done=F("done") + len(rows) - refused_count, refused=F("refused") + refused_count)
+
+
+def _do_many(run: Run, rows: list[BatchRow]) -> list[str | Problem]:
+    if not run.batch.undo_of_id:
+        return run.kind.perform_many(run.batch, rows, run.actor)
+    numbers = [row.number for row in rows]
+    found = BatchRow.objects.filter(batch_id=run.batch.undo_of_id, number__in=numbers)
+    done = {row.number: row for row in found}
+    return run.kind.undo_many(run.batch, rows, [done[number] for number in numbers], run.actor)
 
 
 def _waiting(batch: Batch) -> QuerySet[BatchRow]:

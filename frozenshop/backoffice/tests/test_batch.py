@@ -7,18 +7,23 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from frozenshop.backoffice import batch
+from frozenshop.backoffice.batches import files
 from frozenshop.backoffice.batches.models import Batch
 from frozenshop.backoffice.batches.moves import run_again, undo
 from frozenshop.backoffice.batches.tests.doing import work
 from frozenshop.backoffice.export import safe_cell
 from frozenshop.backoffice.tests.pages import BATCH, messages
+from frozenshop.kernel import clock
 from frozenshop.kernel.models import AuditEntry, OutboxMessage
 from logistics.problems import Trouble, open_about
+from logistics.services import record_shop_fact
 from logistics.shipping import join
 from logistics.tests.factories import STAFF, make_carrier, make_shipment, report
 from orders import alerting
-from orders.models import Alert, AlertKind, OrderStatus
+from orders.facts import Fact, FactType
+from orders.models import Alert, AlertKind, Order, OrderStatus
 from orders.tests.factories import make_order
+from orders.tests.test_importing import as_xlsx
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +58,12 @@ def test_waybills_find_their_orders_and_the_rest_is_listed(viewer):
     assert found(shown) == ["A-1"]
     assert shown.context["rows"][0].found_by == ["SF0000000009", "A-1"]
     assert shown.context["missing"] == ["NOPE", "没有", "😀"]
+
+
+def test_numbers_in_a_workbook_may_be_written_as_formulas(viewer):
+    make_order(order_no="A-1")
+    upload = SimpleUploadedFile("orders.xlsx", as_xlsx([["订单号"], ['="A-1"']]))
+    assert found(viewer.post(BATCH, {"file": upload})) == ["A-1"]
 
 
 def test_more_than_the_limit_are_cut_and_said(viewer, monkeypatch):
@@ -93,8 +104,13 @@ def test_queries_do_not_grow_with_the_numbers(viewer):
 def asked(client, action, *orders, run=False, **data):
     """Ask for an action on orders by their numbers: its preview, or (`run`) its job, which is worked off."""
     numbers = " ".join(order.order_no for order in orders)
-    step = {"step": "run"} if run else {}
-    answer = client.post(BATCH, {"numbers": numbers, "action": action, **step, **data}, follow=run)
+    told = {"numbers": numbers, "action": action, **data}
+    answer = client.post(BATCH, told)
+    return confirmed(client, told, answer.context["token"]) if run else answer
+
+
+def confirmed(client, told, token):
+    answer = client.post(BATCH, {**told, "step": "run", "token": token}, follow=True)
     work()
     return answer
 
@@ -179,8 +195,7 @@ def test_shipping_rows_go_on_past_a_bad_one_and_can_be_undone(lead):
     rows = "A-1 顺丰速运 SF1111111111\nNOPE SF SF2222222222\nB-2 没有 SF3333333333\n只有两项 x\nB-2\tSF\tSF4444444444"
     shown = lead.post(BATCH, {"ship_rows": rows, "action": "ship"})
     assert [ok for _, ok, _ in shown.context["preview"]] == [True, False, False, False, True]
-    lead.post(BATCH, {"ship_rows": rows, "action": "ship", "step": "run"})
-    work()
+    confirmed(lead, {"ship_rows": rows, "action": "ship"}, shown.context["token"])
     shipped = job()
     assert {about: ok for about, (ok, _) in ends().items()} == {"A-1": True, "B-2": True}
     undo(shipped, shipped.owner)
@@ -197,11 +212,56 @@ def test_a_group_is_acted_on_or_what_was_ticked_of_it(service):
     assert [about for about, _, _ in shown.context["preview"]] == ["A-1"]
 
 
+def test_what_joins_a_group_after_its_preview_is_not_acted_on(service):
+    shown_one, late_one = make_order("paid", order_no="A-1"), make_order(order_no="B-2")
+    told = {"numbers": "A-1 B-2", "group": "status:paid", "action": "mark", "mark-fact": "refunded"}
+    preview = service.post(BATCH, told)
+    assert f'name="previewed" value="{shown_one.pk}"' in preview.content.decode()
+    record_shop_fact(late_one, Fact(FactType.PAID, clock.now(), "r1"), STAFF)
+    confirmed(service, {**told, "previewed": f"{shown_one.pk}"}, preview.context["token"])
+    assert [Order.objects.get(pk=one.pk).status for one in (shown_one, late_one)] == ["refunded", "paid"]
+
+
 def test_only_what_was_looked_up_is_acted_on(service):
     order, other = make_order(order_no="A-1"), make_order(order_no="B-2")
     asked(service, "mark", order, run=True, scope="ticked", order=[order.pk, other.pk], **{"mark-fact": "paid"})
     other.refresh_from_db()
     assert other.status == OrderStatus.PLACED
+
+
+def test_a_confirmation_pressed_twice_starts_one_job(service):
+    order = make_order(order_no="A-1")
+    told = {"numbers": "A-1", "action": "mark", "mark-fact": "paid"}
+    token = service.post(BATCH, told).context["token"]
+    one, other = (confirmed(service, told, token) for _ in range(2))
+    assert one.redirect_chain == other.redirect_chain == [(f"/admin/backoffice/batch/{job().pk}/change/", 302)]
+    assert (Batch.objects.count(), order.events.filter(kind="paid").count()) == (1, 1)
+
+
+def test_rows_to_ship_that_are_confirmed_twice_are_one_job(lead):
+    make_carrier("SF")
+    make_order("paid", order_no="A-1")
+    told = {"ship_rows": "A-1 SF SF1111111111", "action": "ship"}
+    token = lead.post(BATCH, told).context["token"]
+    assert confirmed(lead, told, token).redirect_chain == confirmed(lead, told, token).redirect_chain
+    assert Batch.objects.count() == 1
+
+
+def test_a_refused_confirmation_does_not_use_its_preview_up(service):
+    make_order(order_no="A-1")
+    told = {"numbers": "A-1", "action": "mark", "mark-fact": "paid"}
+    token = service.post(BATCH, told).context["token"]
+    assert "没有可以处理" in messages(confirmed(service, {**told, "action": "sync"}, token))
+    confirmed(service, told, token)
+    assert Batch.objects.count() == 1
+
+
+def test_only_what_oneself_has_previewed_is_confirmed(lead, service):
+    make_order(order_no="A-1")
+    told = {"numbers": "A-1", "action": "mark", "mark-fact": "paid"}
+    for token in (lead.post(BATCH, told).context["token"], "", "x:y:z"):
+        assert "预览已经过期" in messages(confirmed(service, told, token))
+    assert Batch.objects.count() == 0
 
 
 def test_the_matrix_counts_each_order_once(viewer):
@@ -240,8 +300,10 @@ def test_who_did_this_is_on_record_and_in_the_history(service):
 
 def test_the_export_is_masked_and_recorded(lead):
     order = make_order(order_no="A-1", name="欧阳雪", phone="13812347788")
-    done = lead.post(BATCH, {"numbers": "A-1", "order": [order.pk], "action": "export"})
-    rows = list(csv.DictReader(io.StringIO(done.content.decode("utf-8-sig"))))
+    lead.post(BATCH, {"numbers": "A-1", "order": [order.pk], "action": "export"})
+    work()
+    made = job().files.get(kind="result")
+    rows = list(csv.DictReader(io.StringIO(b"".join(files.read(made)).decode("utf-8-sig"))))
     assert (rows[0]["订单号"], rows[0]["收件人"], rows[0]["手机号"]) == ("A-1", "欧*", "138****7788")
     assert AuditEntry.objects.get(action="order.exported").details["order_nos"] == ["A-1"]
 
@@ -280,6 +342,7 @@ def test_what_was_pasted_into_a_row_does_not_go_on_record(service):
     make_order("paid", order_no="A-1")
     make_carrier("SF")
     rows = "A-1 SF SF1111111111 欧阳雪 13812347788 世纪大道 1 号\n13812347788 SF SF2222222222\nA-1 没有 SF3333333333"
-    service.post(BATCH, {"ship_rows": rows, "action": "ship", "step": "run"})
+    told = {"ship_rows": rows, "action": "ship"}
+    confirmed(service, told, service.post(BATCH, told).context["token"])
     told = str(list(AuditEntry.objects.values())) + str(list(Batch.objects.values()))
     assert "13812347788" not in told

@@ -19,7 +19,7 @@ def person(db):
     """Make a member of staff of a group."""
 
     def make(name, role="主管"):
-        ensure_roles()
+        ensure_roles(role)
         user = User.objects.create_user(name, password="x", is_staff=True)
         user.groups.add(Group.objects.get(name=role))
         return User.objects.get(pk=user.pk)

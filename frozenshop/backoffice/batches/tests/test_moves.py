@@ -9,6 +9,7 @@ from frozenshop.backoffice.batches import expiry, files, moves
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchFilePiece
 from frozenshop.backoffice.batches.tests.doing import make_batch, start, states, work
 from frozenshop.backoffice.models import OrderNote
+from frozenshop.kernel import clock
 from frozenshop.kernel.errors import Forbidden, NotPossible
 from frozenshop.kernel.models import AuditEntry, OutboxMessage
 from logistics.tests.conftest import frozen
@@ -142,6 +143,33 @@ def test_what_never_began_is_cancelled_when_its_time_is_over(owner, frozen):
     frozen.shift(moves.PREVIEW_KEPT + dt.timedelta(seconds=1))
     expiry.expire()
     assert (again(batch).state, again(batch).expires_at) == ("cancelled", None)
+
+
+def test_what_is_being_undone_keeps_what_was_there_before(owner, frozen):
+    batch = start(make_batch(owner, "A"))
+    work()
+    frozen.shift(dt.timedelta(days=30, seconds=-1))
+    undoing = moves.undo(again(batch), owner)
+    frozen.shift(dt.timedelta(seconds=2))
+    assert expiry.expire() == 0
+    work()
+    assert states(undoing) == [("A", "done")]
+    assert expiry.expire() == 1
+
+
+def test_what_an_undo_left_is_not_tried_again_once_it_is_forgotten_what_was_there_before(owner, frozen):
+    batch = start(make_batch(owner, "A"))
+    work()
+    undoing = moves.undo(again(batch), owner)
+    moves.cancel(again(undoing))
+    Batch.objects.filter(pk=undoing.pk).update(started_at=clock.now())
+    assert moves.may_run_again(again(undoing))
+    frozen.shift(dt.timedelta(days=29))
+    Batch.objects.filter(pk=undoing.pk).update(expires_at=clock.now() + dt.timedelta(days=9))
+    frozen.shift(dt.timedelta(days=2))
+    assert expiry.expire() == 1
+    with pytest.raises(NotPossible):
+        moves.run_again(again(undoing))
 
 
 def test_what_runs_does_not_expire(owner, frozen):

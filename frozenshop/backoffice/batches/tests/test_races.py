@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from frozenshop.backoffice.batches import moves, running
 from frozenshop.backoffice.batches.models import Batch
@@ -75,13 +76,29 @@ def test_two_people_decide_at_once_and_one_decision_counts(boss):
     assert sorted(won) == [False, True]
 
 
+def test_an_undo_and_another_try_at_once_and_one_of_them_counts(boss):
+    batch = start(make_batch(boss, "A", "NO"))
+    runner(batch)()
+
+    def move(act, *args):
+        def run():
+            try:
+                with transaction.atomic():
+                    act(Batch.objects.get(pk=batch.pk), *args)
+            except NotPossible:
+                return False
+            return True
+
+        return run
+
+    assert sorted(at_once(move(moves.undo, boss), move(moves.run_again))) == [False, True]
+
+
 def test_two_undo_at_once_and_one_undoes(boss):
     batch = start(make_batch(boss, "A", "B"))
     runner(batch)()
 
     def undo():
-        from django.db import transaction
-
         try:
             with transaction.atomic():
                 moves.undo(Batch.objects.get(pk=batch.pk), boss)
