@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from frozenshop.backoffice.audit import EXPORT, KEYS, TYPED, Asked, newest, require
 from frozenshop.backoffice.audit_words import action_label, actor_names
 from frozenshop.backoffice.export import safe_cell
+from frozenshop.backoffice.signin import recent
 from frozenshop.kernel.changelist import encode_cursor, record_act
 from frozenshop.kernel.clock import isoformat, now, shanghai
 from frozenshop.kernel.models import AuditEntry
@@ -31,6 +32,8 @@ class _Line:
 def export_view(request: HttpRequest) -> HttpResponseBase:
     """Send what was asked as CSV, newest first, at most MOST rows; the last line says if there was more."""
     require(request, EXPORT)
+    if (asking := recent.asked(request)) is not None:
+        return asking
     asked = Asked.of(request.POST)
     filters = {name: scrub(request.POST[name]) for name in (*TYPED, "from", "to") if request.POST.get(name)}
     record_act(request, "audit.exported", details={"filters": filters, "at_most": MOST})

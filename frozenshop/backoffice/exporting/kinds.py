@@ -3,10 +3,12 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Model
+from django.http import QueryDict
 from django.urls import reverse
 
 from frozenshop.backoffice.batches import files, moves
@@ -17,6 +19,7 @@ from frozenshop.backoffice.exporting.cells import Column, Marks
 from frozenshop.backoffice.exporting.csv_table import CsvTable
 from frozenshop.backoffice.exporting.views import View
 from frozenshop.backoffice.exporting.xlsx_table import XlsxTable
+from frozenshop.backoffice.finding.recent import may_name_somebody
 from frozenshop.backoffice.wording import clock
 from frozenshop.kernel import audit
 from frozenshop.kernel.actor import Actor
@@ -30,6 +33,7 @@ TABLES: dict[str, type[CsvTable | XlsxTable]] = {"xlsx": XlsxTable, "csv": CsvTa
 FIRST_STRETCH = 1_000_001
 """The numbers below are those of the rows that plan, which come first."""
 PLANNED_AT_ONCE = 500
+LIST = "查看导出的列表"
 
 
 class Export(Kind):
@@ -242,11 +246,14 @@ def _scope(batch: Batch) -> str:
 
 
 def _link(batch: Batch, model: type[Model]) -> dict[str, object]:
+    """Return the way to the list: an address, or a form where an address would name somebody."""
     first = _first(batch)
     if not first or "query" not in first:
         return {}
+    if model is Order and may_name_somebody(QueryDict(first["query"]).get("q", "")):
+        return {"search": (LIST, reverse("admin:orders_order_find"), parse_qsl(first["query"]))}
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-    return {"link": ("查看导出的列表", f"{page}?{first['query']}")}
+    return {"link": (LIST, f"{page}?{first['query']}")}
 
 
 def _first(batch: Batch) -> dict[str, Any] | None:

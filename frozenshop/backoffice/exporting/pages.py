@@ -81,7 +81,7 @@ def _page(request: HttpRequest, kind: kinds.Export, user: User) -> HttpResponse:
         "has_people": kind.model is Order,
         "most": settings.EXPORT_UNMASKED_ROWS,
         "hours": settings.EXPORT_KEEP_HOURS,
-        "list": shown,
+        "list": f"{shown}?{request.GET.urlencode()}",
         "list_name": model.verbose_name_plural,
     }
     answer = TemplateResponse(request, "backoffice/batches/export.html", context)

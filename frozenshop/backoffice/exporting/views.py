@@ -15,8 +15,11 @@ from django.contrib.messages import MessageFailure
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, QueryDict
 
+from frozenshop.backoffice.filters import DateRangeFilter, bounds
 from frozenshop.kernel.changelist import PLACES, BaseAdmin, beyond, decode_cursor, encode_cursor
+from frozenshop.kernel.clock import shanghai
 from frozenshop.kernel.errors import Invalid
+from logistics.search.reading import fixed
 
 COUNTED_TO = 1000
 LINK = "find"
@@ -49,7 +52,7 @@ class View:
     def boundary(self, after: str, size: int) -> str:
         """Return the place of the last of the next `size` rows; empty where fewer are left."""
         fields = [key.lstrip("-") for key in self.keys]
-        rows = self._after(after).select_related(None).only(*fields)
+        rows = self._after(after).select_related(None).prefetch_related(None).only(*fields)
         last = next(iter(rows[size - 1 : size]), None)
         return encode_cursor(last, self.keys) if last else ""
 
@@ -76,7 +79,7 @@ class View:
 
 
 def query_of(request: HttpRequest, model: type[Model], user: User) -> str:
-    """Return the address of a list as it means the same later: no place in it, and a link's search written out.
+    """Return the address of a list as it means the same later: no place in it, and links and days written out.
 
     Raises Invalid where a link doesn't tell any more what was looked for: it would be the whole list.
     """
@@ -87,7 +90,10 @@ def query_of(request: HttpRequest, model: type[Model], user: User) -> str:
     if query.pop(LINK, None) and not typed:
         raise Invalid("这个查找链接已经过期，请回到列表重新查找")
     if typed:
-        query["q"] = typed
+        query["q"] = fixed(typed)
+    since, _ = bounds(query.get(DateRangeFilter.FROM, ""), "", query.pop(DateRangeFilter.WITHIN, [""])[-1])
+    if since:
+        query[DateRangeFilter.FROM] = f"{shanghai(since):%Y-%m-%d}"
     return query.urlencode()
 
 

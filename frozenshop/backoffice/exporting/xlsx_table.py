@@ -143,8 +143,15 @@ def _cell(value: Value) -> str:
 
 def _inline(text: str) -> str:
     """Return text as no program takes it for anything else: never a formula, no characters that XML can't hold."""
-    fit = _ESCAPED.sub("_x005F_", _UNFIT.sub("\ufffd", text))[:LONGEST_CELL]
+    fit = _cut(_ESCAPED.sub("_x005F_", _UNFIT.sub("\ufffd", text)))
     return f'<is><t xml:space="preserve">{escape(fit, {chr(13): "&#13;"})}</t></is>'
+
+
+def _cut(text: str) -> str:
+    """Return as much of a text as a cell holds, which counts what lies beyond U+FFFF twice."""
+    if 2 * len(text) <= LONGEST_CELL:
+        return text
+    return text.encode("utf-16-le")[: 2 * LONGEST_CELL].decode("utf-16-le", "ignore")
 
 
 def _serial(instant: dt.datetime) -> str:

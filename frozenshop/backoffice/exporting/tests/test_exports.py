@@ -3,27 +3,33 @@
 import csv
 import datetime as dt
 import io
+import re
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import openpyxl
 import pytest
+from django.contrib import admin
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from frozenshop.backoffice.batches import expiry, moves, running
+from frozenshop.backoffice.batches import expiry, files, moves, running
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchFilePiece, BatchRow
 from frozenshop.backoffice.batches.tests.doing import work
 from frozenshop.backoffice.batches.tests.test_pages import sign_in
 from frozenshop.backoffice.exporting import kinds, views
 from frozenshop.backoffice.signin import recent
 from frozenshop.backoffice.tests.pages import text
+from frozenshop.backoffice.worklists import WORKLISTS
 from frozenshop.kernel import clock
 from frozenshop.kernel.models import AuditEntry, OutboxMessage
-from logistics.tests.factories import make_shipment
+from logistics import problems
+from logistics.models import Shipment
+from logistics.tests.factories import make_carrier, make_shipment
 from orders import alerting
-from orders.models import AlertKind, Order
+from orders.models import Alert, AlertKind, Order, OrderLine, Product, ProductCategory
 from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +110,129 @@ def test_filters_and_search_mean_what_they_mean_in_the_list(client):
     export(client, "status__exact=paid&q=13812347788")
     work()
     assert listed(client) == ["A-1"]
+
+
+SHOWN_SO = (
+    *("", "status__exact=paid", "placed_within=1", "placed_within=7", "placed_from=2020-01-01", "placed_to=2020-01-01"),
+    *("placed_from=2026-02-30", "alert=stale", "alert=money_conflict", "carrier=SF", "category=fish", "o=1", "view=7"),
+    *("category=fish&carrier=SF&alert=stale", "q=FD2026", "q=FD20260001", "q=13812347788", "q=7788", "q=7788+张"),
+    *("q=张三", "q=杭州", "q=虾仁", "q=XR-1", "q=SF0000000000002", "q=000000000002", "q=今天", "q=没有此人"),
+    *("q=张三&status__exact=paid", "q=777777", "q=777777&as=waybill_suffix", "q=7788&placed_within=30"),
+    *(f"todo={key}" for key in WORKLISTS),
+)
+
+
+@pytest.fixture
+def crowd(db):
+    """Orders of which each filter keeps some and leaves others."""
+    days = dt.timedelta(days=1)
+    category = ProductCategory.objects.create(code="fish", name="鱼")
+    for n in range(12):
+        order = make_order(
+            "paid" if n % 6 else "placed",
+            order_no="777777-1" if n == 5 else f"FD2026{n:04}",
+            placed_at=clock.isoformat(clock.now() - n * days),
+            promised_by=clock.isoformat(clock.now() - days),
+            name="张三" if n % 2 else "李四",
+            phone="13812347788" if n < 8 else "13900000000",
+            city="杭州市" if n % 4 else "上海市",
+        )
+        if n % 3:
+            number = "SF00777777" if n == 4 else f"SF{n:013}"
+            box = make_shipment(order, carrier=make_carrier("SF" if n % 2 else "JD"), waybill_no=number)
+            kind = (AlertKind.STALE, AlertKind.RETURNED, AlertKind.EXCEPTION)[n // 3 % 3]
+            alerting.open_alert(kind, subject=problems.subject(box), order=order)
+            latest = clock.start_of_day(clock.shanghai(clock.now()).date())
+            state = "awaiting_pickup" if n == 7 else "no_trace"
+            Shipment.objects.filter(pk=box.pk).update(eta_latest=latest, status=state)
+    Product.objects.create(sku="XR-1", name="虾仁", category=category, temperature_class="frozen")
+    OrderLine.objects.filter(order__order_no__lt="FD20260005").update(category="fish")
+
+
+def shown_on_pages(client, monkeypatch, model, query):
+    """Return the list row by row, page after page."""
+    monkeypatch.setattr(admin.site._registry[model], "list_per_page", 4)
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    more = f"?{query}"
+    while more:
+        page = client.get(address + more).context["cl"]
+        yield from page.result_list
+        more = page.older_query
+
+
+def read_in_stretches(owner, model, query):
+    view, places = views.View(model, owner, query), [""]
+    while place := view.boundary(places[-1], 3):
+        places.append(place)
+    for after, until in zip(places, [*places[1:], ""], strict=True):
+        for rows in view.between(after, until, 3):
+            yield from rows
+
+
+@pytest.mark.parametrize("query", SHOWN_SO)
+def test_a_file_holds_what_the_list_shows_whatever_narrows_it(client, owner, crowd, monkeypatch, query):
+    written_out = client.get(f"{FORM}?{query}").context["query"]
+    shown = list(shown_on_pages(client, monkeypatch, Order, query))
+    assert list(read_in_stretches(owner, Order, written_out)) == shown
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(
+            "",
+            "state=resolved",
+            "state=snoozed",
+            "state=overdue",
+            "due=later",
+            "owner=me",
+            "owner=nobody",
+            "acts=service",
+        ),
+        *("severity=2high", "incident=any", "kind=stale", "q=FD20260001", "q=NOBODY", "kind=x&state=x"),
+    ],
+)
+def test_a_file_holds_the_alerts_that_the_queue_shows(client, owner, crowd, monkeypatch, query):
+    ids = list(Alert.objects.order_by("id").values_list("pk", flat=True))
+    Alert.objects.filter(pk__in=ids[::4]).update(resolved_at=clock.now())
+    Alert.objects.filter(pk__in=ids[1::4]).update(snoozed_until=clock.now() + dt.timedelta(hours=1), owner=owner)
+    Alert.objects.filter(pk__in=ids[2::4]).update(due_at=clock.now() - dt.timedelta(hours=1), owner=owner)
+    Alert.objects.filter(pk=ids[3]).update(incident_id=ids[0])
+    shown = list(shown_on_pages(client, monkeypatch, Alert, query))
+    assert list(read_in_stretches(owner, Alert, query)) == shown
+
+
+def test_some_of_what_narrows_a_list_keeps_some_and_leaves_others(owner, crowd):
+    kept = {query: len(list(views.View(Order, owner, query).rows)) for query in SHOWN_SO}
+    assert {query for query, count in kept.items() if not count} == {
+        *("placed_to=2020-01-01", "alert=money_conflict", "q=没有此人"),
+    }
+
+
+def test_days_that_move_stay_those_that_the_list_showed(client, frozen):
+    made = make_order(order_no="A-1", placed_at=clock.isoformat(clock.now() - dt.timedelta(hours=1)))
+    for query in ("placed_within=1", f"q={quote('今天')}"):
+        export(client, client.get(f"{FORM}?{query}").context["query"])
+    frozen.shift(dt.timedelta(days=2))
+    work()
+    for batch in Batch.objects.all():
+        sealed = b"".join(files.read(BatchFile.objects.get(batch=batch)))
+        assert made.order_no in sealed.decode(), batch.pk
+
+
+def test_no_address_of_an_exports_pages_names_anybody(client, second):
+    make_order(order_no="A-1", **WHO)
+    found = client.post("/admin/orders/order/find/", {"q": "13812347788", "status__exact": "placed"})["Location"]
+    form = client.get(f"{FORM}?{found.partition('?')[2]}")
+    export(client, form.context["query"])
+    page = sign_in(second).get(address(Batch.objects.get(), "change"))
+    for shown in (form, page):
+        assert not [url for url in re.findall(r'(?:href|action)="([^"]*)"', text(shown)) if "13812347788" in url]
+    asked = dict(page.context["more"]["search"][2])
+    assert asked == {"q": "13812347788", "status__exact": "placed"}
+    shown = sign_in(second).post(page.context["more"]["search"][1], asked, follow=True)
+    assert [str(row) for row in shown.context["cl"].result_list] == ["A-1"]
+    assert "13812347788" not in shown.redirect_chain[-1][0]
 
 
 def test_what_was_typed_to_search_lies_sealed_and_not_on_record(client):

@@ -12,7 +12,7 @@ import pytest
 
 from frozenshop.backoffice.exporting.cells import Column, Marks
 from frozenshop.backoffice.exporting.csv_table import CsvTable
-from frozenshop.backoffice.exporting.tests.corpus import BEGINNINGS, FORMULAS, HARMLESS
+from frozenshop.backoffice.exporting.tests.corpus import BEGINNINGS, BLANKS, FORMULAS, HARMLESS
 from frozenshop.backoffice.exporting.xlsx_table import XlsxTable
 
 NOON = dt.datetime(2026, 11, 22, 4, tzinfo=dt.UTC)
@@ -80,16 +80,17 @@ def test_ordinary_text_comes_back_as_it_was(text):
     assert list(csv.reader(io.StringIO(text_of([[text, 1, None]]))))[1][0] == text
 
 
-@pytest.mark.parametrize("text", [text for text in FORMULAS if text.lstrip(" \u3000\u00a0")[0] in BEGINNINGS])
+@pytest.mark.parametrize("text", [text for text in FORMULAS if text.lstrip(BLANKS)[0] in BEGINNINGS])
 def test_what_begins_like_a_formula_begins_with_an_apostrophe_in_csv(text):
     rows = list(csv.reader(io.StringIO(text_of([[text, 1, None]]), newline="")))
     assert rows[1][0] == f"'{text}"
 
 
 def test_what_no_sheet_can_hold_is_replaced_or_cut():
-    sheet = xlsx([["a\x00b\ud800c", 1, None], ["x" * 40_000, 1, None]]).active
+    sheet = xlsx([["a\x00b\ud800c", 1, None], ["x" * 40_000, 1, None], ["😀" * 20_000, 1, None]]).active
     assert sheet["A2"].value == "a\ufffdb\ufffdc"
     assert len(sheet["A3"].value) == 32_767
+    assert sheet["A4"].value == "😀" * (32_767 // 2)
 
 
 def test_a_full_sheet_goes_on_in_the_next():
