@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from frozenshop.backoffice.filters import ChoiceFilter
+from frozenshop.backoffice.filters import QueueFilter
 from frozenshop.kernel.clock import now
 from orders.models import Alert
 
@@ -45,11 +45,11 @@ def load() -> dict[str, QuerySet[Alert]]:
     return {key: stretch.narrow(waiting) for key, stretch in STRETCHES.items()}
 
 
-class DueFilter(ChoiceFilter):
+class DueFilter(QueueFilter):
     title, parameter_name = "期限", "due"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(key, stretch.label) for key, stretch in STRETCHES.items()]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        return STRETCHES[chosen].narrow(queryset) if (chosen := self.chosen()) else queryset
+    def narrow(self, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        return STRETCHES[self.chosen()].narrow(queryset)

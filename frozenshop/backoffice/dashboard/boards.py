@@ -65,7 +65,7 @@ def place_of(location: str) -> str:
 
 def held_back() -> QuerySet[ShippingReport]:
     """Return the reports of money that WeChat holds back because it wasn't told in its time."""
-    return frozen.untold().filter(order__paid_at__lt=clock.now() - guard.WECHATS_LIMIT)
+    return frozen.untold(guard.WECHATS_LIMIT // dt.timedelta(hours=1))
 
 
 def _arriving() -> dict[Key, Sums]:

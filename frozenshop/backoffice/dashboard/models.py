@@ -44,6 +44,7 @@ class Figure(models.Model):
         verbose_name = verbose_name_plural = "统计"
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["kind", "day", "dimension", "key"], name="figure_once")]
+        indexes = [models.Index(fields=["kind", "key", "day", "count"], name="figure_sum")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.day} {self.dimension}:{self.key} {self.count}"

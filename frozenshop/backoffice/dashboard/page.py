@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -10,14 +10,13 @@ from django.db.models import Q, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 
-from frozenshop.backoffice.dashboard import alert_load, bounded, charts, parcels
+from frozenshop.backoffice.dashboard import alert_load, charts, parcels
 from frozenshop.backoffice.dashboard.models import Dimension, Figure, FigureKind, FigureMark
 from frozenshop.backoffice.dashboard.refreshing import monday
-from frozenshop.backoffice.dashboard.tiles import DUE, tiles, wanted
+from frozenshop.backoffice.dashboard.tiles import DUE, bounded_number, counted, tiles, wanted
 from frozenshop.backoffice.dashboard.weeks import Series, first_weeks, series
 from frozenshop.backoffice.notifications_rows import WHY_TONES
 from frozenshop.backoffice.wording import ORDER_TONES, yuan
-from frozenshop.backoffice.worklists import COUNTED_TO
 from frozenshop.kernel import clock
 from logistics import costs
 from logistics.models import Carrier
@@ -49,7 +48,10 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`share`: of the longest bar, in percent. `recent…`: of the last thirty days, where that is told too."""
+    """`share`: of the longest bar, in percent. `recent…`: of the last thirty days, where that is told too.
+
+    `bounded`: counted as it is shown, and no further than a tile.
+    """
 
     label: str
     tone: str
@@ -58,14 +60,11 @@ class Bar:
     share: float = 0
     recent: int = 0
     recent_url: str = ""
+    bounded: bool = False
 
     @property
     def shown(self) -> str:
-        return f"{self.count:,}"
-
-    @property
-    def recent_shown(self) -> str:
-        return f"{self.recent:,}"
+        return bounded_number(self.count) if self.bounded else f"{self.count:,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     """Return the variables of the page, of what this person may see."""
     user, today = request.user, clock.shanghai(clock.now()).date()
     may = {name for name in (ORDERS, ALERTS, PARCELS, NOTICES, MONEY, PROVIDERS) if user.has_perm(name)}
-    counts = bounded.counts(wanted(user), COUNTED_TO)
+    counts = counted(wanted(user))
     figures = _figures(may, today)
     caps = costs.caps() if PROVIDERS in may else None
     held_back = _of(figures, FigureKind.FROZEN, Dimension.ALL).get("", 0) if MONEY in may else None
@@ -186,7 +185,7 @@ def _stale(figures: list[Figure], names: Mapping[str, str]) -> dict[str, Any]:
 def _due(counts: Mapping[str, int]) -> list[Bar]:
     url = reverse("admin:orders_alert_changelist")
     return _scaled(
-        Bar(stretch.label, stretch.tone, counts[f"{DUE}{key}"], f"{url}?due={key}")
+        Bar(stretch.label, stretch.tone, counts[f"{DUE}{key}"], f"{url}?due={key}", bounded=True)
         for key, stretch in alert_load.STRETCHES.items()
     )
 
@@ -260,7 +259,4 @@ def _scaled(bars: Iterable[Bar]) -> list[Bar]:
     """Give each bar its share of the longest."""
     given = list(bars)
     most = max((bar.count for bar in given), default=0) or 1
-    return [
-        Bar(one.label, one.tone, one.count, one.url, round(100 * one.count / most, 1), one.recent, one.recent_url)
-        for one in given
-    ]
+    return [replace(one, share=round(100 * one.count / most, 1)) for one in given]

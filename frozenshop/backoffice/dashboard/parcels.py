@@ -27,7 +27,7 @@ FROM, TO, CARRIER, LANE, PROMISE, BOARD, PLACE = NAMES = (
 PROMISES = {"kept": "守时", "late": "超过承诺"}
 BOARDS = {"arriving": "今天预计送达", "stale": "停滞"}
 SHIPPED_WITHIN = dt.timedelta(days=90)
-"""How far back a carrier or a lane alone is looked for, which no index leads to."""
+"""How far back a lane alone is looked for, which no index leads to."""
 CARRIERS = 200
 
 
@@ -37,11 +37,13 @@ def url(**given: str) -> str:
 
 
 class ParcelFilter(admin.ListFilter):
-    """One form for what belongs together: delivered from and to, carrier, promise; the rest comes with a link."""
+    """One form for what belongs together: delivered from and to, carrier, promise; the rest comes with a link.
+
+    `queryset` is what one index gives, `walk` looks at the rest parcel by parcel.
+    """
 
     title = "签收与停滞"
     template = "backoffice/parcel_filter.html"
-    walks = True
 
     def __init__(
         self, request: HttpRequest, params: dict[str, list[str]], model: type[Shipment], model_admin: Any
@@ -49,6 +51,7 @@ class ParcelFilter(admin.ListFilter):
         super().__init__(request, params, model, model_admin)
         self.given = {name: params.pop(name, [""])[-1][:100] for name in NAMES}
         self.since, self.until = bounds(self.given[FROM], self.given[TO])
+        self.by_status = bool(request.GET.get("status__exact"))
 
     def has_output(self) -> bool:
         return True
@@ -56,9 +59,23 @@ class ParcelFilter(admin.ListFilter):
     def expected_parameters(self) -> list[str | None]:
         return list(NAMES)
 
-    def chosen(self) -> str:
-        """Return what no index narrows by, so that nobody counts what has to be looked through."""
-        return next((self.given[name] for name in (CARRIER, LANE, PROMISE, BOARD) if self.given[name]), "")
+    @property
+    def walking(self) -> bool:
+        """Say whether parcels are looked at one by one: each question has one index, and these come on top of it."""
+        return bool(self._lane or self._promise or (self.given[CARRIER] and not self._led_by_carrier))
+
+    @property
+    def _led_by_carrier(self) -> bool:
+        """Say whether the index of carriers leads to the parcels: nothing else does."""
+        return bool(self.given[CARRIER]) and not (self.given[BOARD] in BOARDS or self.by_delivery or self.by_status)
+
+    @property
+    def _lane(self) -> str:
+        return self.given[LANE] if ARROW in self.given[LANE] else ""
+
+    @property
+    def _promise(self) -> str:
+        return self.given[PROMISE] if self.by_delivery and self.given[PROMISE] in PROMISES else ""
 
     @property
     def by_delivery(self) -> bool:
@@ -68,12 +85,22 @@ class ParcelFilter(admin.ListFilter):
         if self.given[BOARD] in BOARDS:
             queryset = self._on_board(queryset)
         elif self.by_delivery:
-            queryset = self._delivered(queryset)
-        elif self.given[CARRIER] or self.given[LANE]:
+            since = self.since or dt.datetime.min.replace(year=2000, tzinfo=dt.UTC)
+            queryset = delivered(queryset, since, self.until or now() + dt.timedelta(days=2))
+        elif self._led_by_carrier:
+            queryset = queryset.filter(carrier__code=self.given[CARRIER])
+        elif self._lane and not self.by_status:
             queryset = queryset.filter(shipped_at__gte=now() - SHIPPED_WITHIN)
+        return queryset
+
+    def walk(self, queryset: QuerySet[Shipment]) -> QuerySet[Shipment]:
+        if self._promise:
+            queryset = queryset.alias(promise=promise()).filter(promise__isnull=False)
+            late = {"delivered_at__gt": F("promise")}
+            queryset = queryset.filter(**late) if self._promise == "late" else queryset.exclude(**late)
         if code := self.given[CARRIER]:
             queryset = queryset.filter(carrier__code=code)
-        return queryset.filter(self._on_lane()) if ARROW in self.given[LANE] else queryset
+        return queryset.filter(self._on_lane()) if self._lane else queryset
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         kept = [
@@ -99,15 +126,6 @@ class ParcelFilter(admin.ListFilter):
         place = self.given[PLACE]
         return queryset.filter(pk__in=[one.id for one in boards.silent() if place in ("", one.place)])
 
-    def _delivered(self, queryset: QuerySet[Shipment]) -> QuerySet[Shipment]:
-        since = self.since or dt.datetime.min.replace(year=2000, tzinfo=dt.UTC)
-        queryset = delivered(queryset, since, self.until or now() + dt.timedelta(days=2))
-        if self.given[PROMISE] not in PROMISES:
-            return queryset
-        promised = queryset.alias(promise=promise()).filter(promise__isnull=False)
-        late = {"delivered_at__gt": F("promise")}
-        return promised.filter(**late) if self.given[PROMISE] == "late" else promised.exclude(**late)
-
     def _on_lane(self) -> Q:
         """Return the condition for a lane's places, as they were written in the weeks that are asked for."""
         origin, _, destination = self.given[LANE].partition(ARROW)
@@ -130,7 +148,11 @@ class StaffShipmentAdmin(ShipmentAdmin):
     list_filter = (ParcelFilter, *ShipmentAdmin.list_filter)  # type: ignore[assignment]
 
     def get_keyset(self, request: HttpRequest) -> Sequence[str]:
-        """Follow the index by which the filter narrows: what was delivered is listed by its instant."""
+        """Follow the index by which the filter narrows: what was delivered is listed by its instant, what arrives by
+        when it does.
+        """
+        board = request.GET.get(BOARD)
+        if board in BOARDS:
+            return ("eta_likely", "id") if board == "arriving" else self.keyset
         asked = bounds(request.GET.get(FROM, ""), request.GET.get(TO, ""))
-        on_board = request.GET.get(BOARD) in BOARDS
-        return ("-status_at", "-id") if any(asked) and not on_board else super().get_keyset(request)
+        return ("-status_at", "-id") if any(asked) else super().get_keyset(request)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Model
 
-from frozenshop.backoffice.demo.catalogue import PLACES
 from frozenshop.backoffice.demo.journeys import Journey
 from frozenshop.backoffice.demo.writing import BATCH, TableWriter, unchecked
 from frozenshop.kernel import calendar
 from frozenshop.kernel.actor import Source
-from logistics import anomalies, problems, tracking
+from logistics import anomalies, lateness, problems, tracking
 from logistics.derivation import Derived, derive
 from logistics.models import Carrier, Provider, Shipment, ShipmentLine, ShipmentOrder, ShipmentStatus, TrackingEvent
 from logistics.providers.base import ProviderEvent
@@ -71,7 +70,6 @@ class Seeder:
         self.now = now
         self.tables = tables or {model: TableWriter(model) for model in TABLES}
         self.carriers = {carrier.code: carrier for carrier in Carrier.objects.all()}
-        self.towards = {place: Order(province=place.province, city=place.city) for place in PLACES}
         self.shipment_columns = [f.attname for f in Shipment._meta.concrete_fields if not f.primary_key]
 
     def add(self, order_no: str, journey: Journey, customer_id: int | None, *, light: bool = False) -> None:
@@ -96,6 +94,7 @@ class Seeder:
         self._history(order_id, milestones, light)
         if shipment is not None:
             self._parcel(order_id, lines, shipment, () if light else events)
+            self._alerts(order_id, shipment, journey)
         elif status == S.PAID:
             self._alert_if_late(order_no, order_id, milestones[S.PAID])
 
@@ -135,6 +134,7 @@ class Seeder:
             city=consignee.city,
             district=consignee.district,
             lines_summary="、".join(f"{goods.name}×{quantity}" for goods, quantity in journey.goods)[:200],
+            promised_by=journey.promised_by,
             not_shipped_after=calendar.ship_by(milestones[S.PAID]) if status == S.PAID else None,
             recorded_at=journey.placed_at,
             updated_at=changed_at,
@@ -189,7 +189,7 @@ class Seeder:
             recorded_at=journey.shipped_at,
         )
         origin = events[0].location if events else ""
-        tracking.bring_up_to_date(shipment, derived, origin, [self.towards[journey.place]], self.now, heard=True)
+        tracking.bring_up_to_date(shipment, derived, origin, [towards(journey)], self.now, heard=True)
         shipment.checked_at = derived.last_event_at
         shipment.updated_at = derived.last_event_at or journey.shipped_at
         if shipment.stale_after and shipment.stale_after <= self.now:
@@ -215,6 +215,8 @@ class Seeder:
                 text=event.text,
                 location=event.location,
             )
+
+    def _alerts(self, order_id: int, shipment: Shipment, journey: Journey) -> None:
         subject = problems.subject(shipment)
         if kind := anomalies.kind_of(shipment.status, shipment.reason):
             detail = f"运单 {shipment.waybill_no}：{ShipmentStatus(shipment.status).label} {shipment.location}".rstrip()
@@ -223,6 +225,9 @@ class Seeder:
             detail = f"运单 {shipment.waybill_no}：没有新轨迹"
             kind = anomalies.SILENCE[shipment.status].kind
             self._alert(kind, subject, order_id, shipment.stale_since, detail, anomalies.silent_since(shipment))
+        if late := lateness.find(shipment, [towards(journey)], self.now):
+            detail = f"运单 {shipment.waybill_no}：{late.detail}"
+            self._alert(late.kind, subject, order_id, late.since, detail)
 
     def _alert_if_late(self, order_no: str, order_id: int, paid_at: dt.datetime) -> None:
         limit = calendar.ship_by(paid_at)
@@ -256,6 +261,11 @@ class Seeder:
             resolution="已处理" if resolved else "",
             outcome=AlertOutcome.RECOVERED.value if resolved else "",
         )
+
+
+def towards(journey: Journey) -> Order:
+    """Return as much of an order as an arrival is predicted from."""
+    return Order(province=journey.place.province, city=journey.place.city, promised_by=journey.promised_by)
 
 
 def standing(journey: Journey, derived: Derived) -> tuple[OrderStatus, dict[OrderStatus, dt.datetime]]:

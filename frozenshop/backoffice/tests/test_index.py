@@ -10,7 +10,7 @@ from logistics.models import Shipment
 from logistics.problems import subject
 from logistics.tests.factories import make_shipment, report
 from orders import alerting
-from orders.models import AlertKind, Order
+from orders.models import Alert, AlertKind, Order
 from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
@@ -53,5 +53,7 @@ def test_dead_messages_are_counted_for_those_who_may_replay_them(lead, service):
 
 def test_provider_trouble_is_counted(service):
     alerting.open_alert(AlertKind.PROVIDER_TROUBLE, subject="kdniao")
+    snoozed = alerting.open_alert(AlertKind.PROVIDER_TROUBLE, subject="sf")
+    Alert.objects.filter(pk=snoozed.pk).update(snoozed_until=now() + dt.timedelta(hours=1))
     shown = tile(service, "服务商故障")
     assert len(listed(service.get(shown.url))) == shown.count == 1

@@ -9,7 +9,7 @@ import time_machine
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from frozenshop.backoffice.dashboard import boards, charts, page, refreshing, weeks
+from frozenshop.backoffice.dashboard import boards, charts, page, refreshing, tiles, weeks
 from frozenshop.backoffice.dashboard.models import Figure, FigureKind, FigureMark
 from frozenshop.backoffice.dashboard.passages import Sums
 from frozenshop.backoffice.tests.pages import listed
@@ -107,6 +107,14 @@ def test_each_stretch_before_its_due_time_opens_its_alerts(lead):
     bars = lead.get("/admin/").context["due"]
     assert [bar.count for bar in bars] == [1, 2, 2, 1, 1]
     assert all(len(opened(lead, bar.url)) == bar.count for bar in bars)
+
+
+def test_a_stretch_that_was_counted_no_further_says_so(lead, monkeypatch):
+    monkeypatch.setattr(tiles, "COUNTED_TO", 3)
+    for n in range(5):
+        alert = alerting.open_alert(AlertKind.STALE, subject=f"x{n}")
+        Alert.objects.filter(pk=alert.pk).update(due_at=now() + dt.timedelta(hours=1 if n < 3 else 10))
+    assert [bar.shown for bar in lead.get("/admin/").context["due"]] == ["0", "0", "2+", "2", "0"]
 
 
 def test_each_week_carrier_and_lane_opens_its_deliveries_and_the_late_ones(lead):
