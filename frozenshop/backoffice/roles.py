@@ -59,7 +59,7 @@ AUDIT = (
     *("kernel.view_auditentry", "kernel.export_auditentry", "kernel.view_jobrun", "kernel.view_outboxmessage"),
     *("kernel.view_merchantkey",),
     *("logistics.view_providercall", "django_celery_beat.view_periodictask", "backoffice.view_others_batch"),
-    "orders.view_legalhold",
+    *("orders.view_legalhold", "backoffice.view_batch"),
     *("notifications.view_consent", "notifications.view_webhookendpoint", "notifications.view_webhookmessage"),
     *("auth.view_user", "auth.view_group", "backoffice.view_signinattempts"),
 )
@@ -136,17 +136,18 @@ PAGES: Mapping[str, Needs] = MappingProxyType(
 )
 
 
-def ensure_roles() -> None:
-    """Make the groups and give each its rights; what was added to a group by hand stays."""
+def ensure_roles(*names: str) -> None:
+    """Make the groups (all unless some are named) and give each its rights; what was added to a group by hand stays."""
     known = {
-        f"{permission.content_type.app_label}.{permission.codename}": permission
-        for permission in Permission.objects.select_related("content_type")
+        f"{app}.{codename}": key
+        for app, codename, key in Permission.objects.values_list("content_type__app_label", "codename", "pk")
     }
     with transaction.atomic():
-        for name, rights in ROLES.items():
+        for name in names or ROLES:
+            rights = ROLES[name]
             group, new = Group.objects.get_or_create(name=name)
             before = set(group.permissions.values_list("pk", flat=True))
-            added = [right for right in rights if known[right].pk not in before]
+            added = [right for right in rights if known[right] not in before]
             group.permissions.add(*(known[right] for right in added))
             if added and not new:
                 audit.record(SYSTEM, "roles.ensured", f"group:{group.pk}", details={"added": sorted(added)})

@@ -19,11 +19,15 @@ from frozenshop.kernel.changelist import record_act
 class StaffLoginForm(AdminAuthenticationForm):
     def clean(self) -> dict[str, Any]:
         assert self.request is not None
-        gate = lockout.Gate(self.request, self.cleaned_data.get("username") or "")
+        if not (self.cleaned_data.get("username") and self.cleaned_data.get("password")):
+            return super().clean()  # Nothing is tried: nothing is counted, and no failure is taken back.
+        gate = lockout.Gate(self.request, self.cleaned_data["username"])
         if not gate.opens():
             raise ValidationError(lockout.LOCKED, code="locked")
         try:
             cleaned = super().clean()
+            if self.get_user().get_username() != gate.username:
+                raise ValidationError(lockout.WRONG)
         except ValidationError:
             gate.wrong()
             raise ValidationError(lockout.WRONG, code="invalid_login") from None

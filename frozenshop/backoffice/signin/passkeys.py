@@ -25,6 +25,8 @@ from frozenshop.kernel.changelist import staff_user
 
 CHALLENGE = "passkey_challenge"
 Kind = Authenticator.Kind
+MALFORMED = (WebAuthnException, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What any text that claims to be a browser's answer may come to."""
 
 
 def relying_party() -> str:
@@ -64,7 +66,7 @@ def register(request: HttpRequest, answer: str, name: str) -> Authenticator | No
             expected_rp_id=relying_party(),
             expected_origin=settings.PUBLIC_URL,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except MALFORMED:
         return None
     digest = hashlib.sha256(made.credential_id).hexdigest()
     if Authenticator.objects.filter(credential_hash=digest).exists():
@@ -111,7 +113,7 @@ def use(request: HttpRequest, answer: str) -> bool:
             credential_public_key=base64url_to_bytes(public_key),
             credential_current_sign_count=theirs.last_step,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except MALFORMED:
         return False
     as_read = Authenticator.objects.filter(pk=theirs.pk, last_step=theirs.last_step)
     return as_read.update(last_step=shown.new_sign_count, used_at=clock.now()) == 1

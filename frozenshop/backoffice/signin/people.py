@@ -4,9 +4,9 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from frozenshop.backoffice.roles import ROLES
@@ -104,7 +104,12 @@ class StaffUserAdmin(BaseAdmin[User], auth_admin.UserAdmin[User]):
 
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:
-    return user is None or not user.is_superuser or bool(request.user.is_superuser)
+    """Nobody touches an account that may more than they may: who sets its password has its rights."""
+    if user is None or request.user.is_superuser:
+        return True
+    held = Permission.objects.filter(Q(user=user) | Q(group__user=user))
+    names = {f"{app}.{name}" for app, name in held.values_list("content_type__app_label", "codename")}
+    return not user.is_superuser and request.user.has_perms(names)
 
 
 def _rights(user: User) -> dict[str, Any]:
@@ -132,6 +137,13 @@ class StaffGroupAdmin(BaseAdmin[Group], auth_admin.GroupAdmin):
                 return asked
         return super().changeform_view(request, object_id, form_url, extra_context)
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        if request.method == "POST" and self.has_delete_permission(request):
+            asked = recent.asked(request)
+            if asked is not None:
+                return asked
+        return super().delete_view(request, object_id, extra_context)
+
 
 class SignInAttemptsAdmin(ReadOnlyAdmin[SignInAttempts]):
     """Who has failed to sign in lately, and the way to let somebody in again before the time."""
@@ -149,9 +161,12 @@ class SignInAttemptsAdmin(ReadOnlyAdmin[SignInAttempts]):
         return bool(request.user.has_perm("backoffice.delete_signinattempts"))
 
     @admin.action(description="解除锁定", permissions=["unlock"])
-    def unlock(self, request: HttpRequest, queryset: QuerySet[SignInAttempts]) -> None:
+    def unlock(self, request: HttpRequest, queryset: QuerySet[SignInAttempts]) -> HttpResponse | None:
+        if (asked := recent.asked(request)) is not None:
+            return asked
         for attempts in queryset:
             details = {"scope": attempts.kind, "account": attempts.account, "address": attempts.address}
             record_act(request, "signin.unlocked", details=details)
         count = queryset.delete()[0]
         self.message_user(request, f"已解除 {count} 项。", messages.SUCCESS)
+        return None

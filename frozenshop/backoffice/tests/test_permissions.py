@@ -46,6 +46,7 @@ def test_a_stranger_is_sent_to_the_login(address):
     assert "/admin/login/" in answer.url
 
 
+@pytest.mark.long
 def test_staff_without_rights_get_in_nowhere(login):
     nobody = login()
     make_order()
