@@ -195,3 +195,11 @@ def test_an_entry_says_where_in_the_chain_it_is(lead):
     assert "还没有封印" in text(lead.get(f"/admin/kernel/auditentry/{pk}/change/"))
     audit.seal_pending()
     assert "链上第 1 位" in text(lead.get(f"/admin/kernel/auditentry/{pk}/change/"))
+
+
+def test_from_an_account_one_comes_to_what_its_person_did(login):
+    auditor = login("审计")
+    user = User.objects.get(username="审计")
+    assert (
+        f"/admin/audit/person/staff:{user.pk}/" in auditor.get(f"/admin/auth/user/{user.pk}/change/").content.decode()
+    )

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from frozenshop.kernel import clock, request_id
+from frozenshop.kernel import clock, many_rows, request_id
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.models import AuditEntry, AuditSubject
-
-_AT_ONCE = 1000
 
 
 def record(
@@ -39,7 +37,5 @@ def record(
     )
     others = entry.details.get("order_nos", ()) if about is None else about
     names = {str(name)[:150] for name in others} - {entry.subject, ""}
-    AuditSubject.objects.bulk_create(
-        (AuditSubject(subject=name, at=entry.at, audit_id=entry.pk) for name in sorted(names)), batch_size=_AT_ONCE
-    )
+    many_rows.insert([AuditSubject(subject=name, at=entry.at, audit_id=entry.pk) for name in sorted(names)])
     return entry
