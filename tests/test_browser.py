@@ -1,31 +1,16 @@
 """A clerk's day in the back office of the living demo, in Debian's chromium."""
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PHONE = {"width": 390, "height": 844}
+from tests.browsing import PATIENCE, PHONE, browser, follow, order_links, said, watched
+
+__all__ = ["browser"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        sentence = f"{CHROMIUM} is absent (apt-get install chromium)"
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(sentence)
-        pytest.skip(sentence)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +33,12 @@ def page(browser: Browser, session: dict, running: dict) -> Iterator[Page]:
     """A page on which nothing goes wrong unseen: errors of scripts, console and server fail the test."""
     base = running["urls"]["admin"]
     context = browser.new_context(base_url=base, storage_state=session, locale="zh-CN", timezone_id="Asia/Shanghai")
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("response", lambda answer: wrong.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
-    page.on("dialog", lambda dialog: dialog.accept())
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    wrong = watched(page)
     yield page
     context.close()
     assert not wrong
-
-
-def follow(page: Page, link: Locator) -> None:
-    """Click what leads to another page, and be there."""
-    with page.expect_navigation():
-        link.click()
-
-
-def order_links(page: Page) -> Locator:
-    return page.locator("#result_list tbody th a")
 
 
 def some_order(page: Page, query: str = "") -> str:
@@ -79,15 +52,20 @@ def open_order(page: Page, order_no: str) -> None:
     follow(page, order_links(page).first)
 
 
-def said(page: Page) -> str:
-    return page.locator(".messagelist").inner_text()
-
-
 def search(page: Page, text: str) -> list[str]:
     page.goto("")
     page.get_by_label("找订单").fill(text)
     follow(page, page.get_by_role("button", name="搜索"))
     return order_links(page).all_inner_texts()
+
+
+def rows_of_all_pages(page: Page) -> int:
+    rows = page.locator("#result_list tbody tr").count()
+    older = page.locator('.paginator a[rel="next"]')
+    while older.count():
+        follow(page, older.first)
+        rows += page.locator("#result_list tbody tr").count()
+    return rows
 
 
 def test_each_number_of_the_index_leads_to_as_many_rows(page):
@@ -101,9 +79,8 @@ def test_each_number_of_the_index_leads_to_as_many_rows(page):
         if any(part in (url or "") for part in ("/costs/", "/settlement/")):  # pages of their own, not lists
             assert page.locator("#content h1").is_visible()
             continue
-        rows = page.locator("#result_list tbody tr").count()
         # The demo goes on meanwhile: a number may be one behind.
-        assert "+" in count or abs(rows - int(count)) <= 1, url
+        assert "+" in count or abs(rows_of_all_pages(page) - int(count)) <= 1, url
 
 
 def test_an_order_is_found_by_its_number(page):

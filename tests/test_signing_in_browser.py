@@ -17,11 +17,14 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page
 from frozenshop.backoffice.roles import PAGES
 from logistics.tests.factories import make_shipment, report
 from orders.tests.factories import make_order
-from tests.test_browser import PHONE, browser, follow
+from tests.browsing import PATIENCE, PHONE, beside_a_loop, browser, fits, follow
 
-__all__ = ["browser"]
+__all__ = ["beside_a_loop", "browser"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    *(pytest.mark.slow, pytest.mark.timeout(400)),
+    *(pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("beside_a_loop")),
+]
 PASSWORD = "a long enough one"
 KEY = {
     "protocol": "ctap2",
@@ -31,14 +34,6 @@ KEY = {
     "hasUserVerification": True,
     "isUserVerified": True,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def beside_a_loop() -> Iterator[None]:
-    """Playwright keeps an event loop in this thread, in which Django would refuse its database."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    yield
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
@@ -60,6 +55,7 @@ def base(live_server, settings, order) -> str:
 @pytest.fixture
 def context(base, browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(base_url=base, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 
@@ -104,10 +100,6 @@ def shot(page: Page, name: str) -> None:
         page.set_viewport_size(size)
 
 
-def narrow_enough(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
 def test_from_the_first_password_to_a_key_and_back_in(page):
     password(page)
     assert page.get_by_text("进入后台之前").is_visible()
@@ -140,7 +132,7 @@ def test_the_second_factor_is_asked_for_again_on_a_phone_and_the_act_goes_on(pag
     page.get_by_label("理由（会被记录）").fill("买家来电核对地址")
     follow(page, page.get_by_role("button", name="查看", exact=True))
     assert page.get_by_text("请再确认一次身份").first.is_visible()
-    assert narrow_enough(page)
+    assert fits(page)
     shot(page, "again")
     page.get_by_label("密码").fill(PASSWORD)
     follow(page, page.get_by_role("button", name="确认并继续"))

@@ -30,3 +30,16 @@ document.addEventListener("click", (event) => {
     }
   }
 });
+
+// Each cell of a list knows its column, so that on a phone its row can be a card; what is empty is left out there.
+for (const list of document.querySelectorAll("#result_list, table.stacks")) {
+  const heads = [...list.tHead.rows[0].cells].map((head) => head.textContent.trim());
+  for (const cell of list.querySelectorAll("tbody td")) {
+    const head = heads[cell.cellIndex];
+    if (head && cell.colSpan === 1 && !cell.classList.contains("action-checkbox")) {
+      cell.dataset.head = head;
+    }
+    cell.classList.toggle("nothing", ["", "—", "-"].includes(cell.textContent.trim()) && !cell.querySelector("img, input"));
+  }
+  list.classList.add("stacked-rows");
+}
