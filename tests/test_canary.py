@@ -121,7 +121,7 @@ class Journey:
         assert response.status_code == status, (what, response.status_code, response.content[:500])
         # A search box says again what was typed into it, and how it was taken, to who typed it.
         echo = rb'name="q" value="[^"]*"|[?&;]q=[^"&]*|_changelist_filters=[^"&]*|<p class="understood">[^<]*</p>'
-        body = re.sub(echo, b"", response.content)
+        body = re.sub(echo, b"", response.getvalue())
         self.shown.append((what, body))
         return response
 
@@ -206,7 +206,10 @@ class Journey:
         rows = Order.objects.filter(order_no__startswith="CAN-")
         numbers = {"numbers": " ".join(order.order_no for order in rows), "order": [order.pk for order in rows]}
         self.see("batch", self.staff.post(BATCH, numbers))
-        self.see("export", self.staff.post(BATCH, numbers | {"action": "export"}))
+        export = self.staff.post(BATCH, numbers | {"action": "export"})
+        self.work()
+        self.see("export", self.staff.get(export.url))
+        self.see("export's file", self.staff.get(export.url.replace("change/", "file/")))
         assert NAME in act(self.staff, order, "unmask", reason="客户来电核对").content.decode()
         self.see("order page afterwards", self.staff.get(page(order)))
         act(self.staff, order, "sync")

@@ -222,6 +222,7 @@ class Story(RuleBasedStateMachine):
         assert not OutboxMessage.objects.exclude(last_error="").exists()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 class TestAnyStory(TestCase):
     def test_keeps_to_the_rules_and_has_one_end(self):
