@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 
-from frozenshop.backoffice import order_actions, order_page, wording
+from frozenshop.backoffice import archive, order_actions, order_page, wording
 from frozenshop.backoffice.filters import (
     AlertKindFilter,
     CarrierFilter,
@@ -79,7 +79,7 @@ class OrderAdmin(BaseAdmin[Order]):
         if not search_term.strip():
             return queryset, False
         asked = Asked.of(request, search_term)
-        found = asked.found()
+        found = asked.found(archive=request.user.has_perm(archive.VIEW))
         request.finding = Finding(asked, found)  # type: ignore[attr-defined]
         # Not as a subquery: of that the database first reads all, to sort it, and a city has a million orders.
         return queryset & found.orders.order_by(), False

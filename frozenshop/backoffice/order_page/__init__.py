@@ -12,9 +12,12 @@ from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery, Window
+from django.db.models.functions import RowNumber
 
 from frozenshop.backoffice import notifications_rows, order_actions, parcel_actions, wording
+from frozenshop.backoffice.batches.models import BatchRow
+from frozenshop.backoffice.batches.pages import OTHERS, batches_of
 from frozenshop.backoffice.models import OrderNote
 from frozenshop.backoffice.order_page.route import Route, route_of
 from frozenshop.kernel.clock import now, shanghai
@@ -25,6 +28,7 @@ from logistics.document import STEPS, WAYS_OUT
 from logistics.models import Carrier, DriverLink, Shipment, ShipmentOrder, ShipmentStatus, TrackingEvent
 from orders.models import Alert, Order, OrderEvent, OrderLine
 
+VIEW_BATCH = "backoffice.view_batch"
 EVENTS_SHOWN = 300
 ROWS_SHOWN = 50
 ACTS_READ = 300
@@ -67,7 +71,6 @@ ACTS = {
 LOOKS = {
     "order.unmasked": "查看完整收件人",
     "driver.address_shown": "司机查看地址",
-    "order.exported": "导出",
     "order.exported_unmasked": "导出完整收件人",
 }
 """Acts by which somebody saw personal data of the order in full."""
@@ -95,6 +98,11 @@ class Parcel:
     @property
     def count(self) -> int:
         return sum(len(events) for _, events in self.days)
+
+    @property
+    def cut(self) -> bool:
+        """Say whether there may be older scans than are shown."""
+        return self.count >= EVENTS_SHOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,7 @@ def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, A
         "steps": steps(order),
         "facts": facts(order),
         "timeline": [_moment(event, names) for event in history],
+        "timeline_cut": len(history) == EVENTS_SHOWN,
         "parcels": _parcels(links, held),
         "lines": lines,
         "shippable": any(row.remaining for row in lines),
@@ -146,10 +155,12 @@ def context(order: Order, user: AbstractBaseUser | AnonymousUser) -> dict[str, A
         "notes": [(note, names.get(note.author, note.author)) for note in notes],
         "acts": [_act(entry, names) for entry in acts[:ROWS_SHOWN]],
         "looks": [_act(entry, names) for entry in acts if entry.action in LOOKS],
+        "acts_cut": len(acts) == ACTS_READ,
         "consignee": wording.masked_consignee(order),
         "offered": offered,
         "carriers": _carriers() if offered["change"] else [],
         "report_steps": parcel_actions.STEPS,
+        "batches": _batches(order, user),
         "told": notifications_rows.of_order(order, waybills) if may_read else None,
         "page_mark": uuid4().hex,
         "now_local": f"{shanghai(now()):%Y-%m-%dT%H:%M}",
@@ -220,6 +231,14 @@ def _act(entry: AuditEntry, names: Mapping[str, str]) -> tuple[AuditEntry, str, 
     return entry, names.get(entry.actor, entry.actor), LOOKS.get(entry.action, ACTS.get(entry.action, entry.action))
 
 
+def _batches(order: Order, user: AbstractBaseUser | AnonymousUser) -> list[tuple[BatchRow, bool]]:
+    """Return the batches that the order was a row of, newest first, and whether this person may open each."""
+    if not user.has_perm(VIEW_BATCH):  # type: ignore[union-attr]
+        return []
+    others = user.has_perm(OTHERS)  # type: ignore[union-attr]
+    return [(row, others or row.batch.owner_id == user.pk) for row in batches_of(order.order_no)]
+
+
 def _links(order: Order) -> list[ShipmentOrder]:
     """Return the order's boxes with their carriers and until when a driver's link is open."""
     opened = DriverLink.objects.filter(shipment=OuterRef("shipment"), revoked_at=None, expires_at__gt=now())
@@ -270,7 +289,8 @@ def _parcels(links: list[ShipmentOrder], held: Mapping[int, list[str]]) -> list[
     events: dict[int, list[TrackingEvent]] = defaultdict(list)
     ids = [link.shipment_id for link in links]
     scans = TrackingEvent.objects.filter(shipment_id__in=ids, overall=False, repeat=False)
-    for event in scans.order_by("-occurred_at", "-id")[:EVENTS_SHOWN]:
+    place = Window(RowNumber(), partition_by="shipment_id", order_by=("-occurred_at", "-id"))
+    for event in scans.annotate(place=place).filter(place__lte=EVENTS_SHOWN).order_by("-occurred_at", "-id"):
         events[event.shipment_id].append(event)
     return [_parcel(link, events[link.shipment_id], held.get(link.pk, [])) for link in links]
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from frozenshop.backoffice import wording
-from logistics.models import Shipment, TrackingEvent
+from logistics.models import Shipment, ShipmentStatus, TrackingEvent
 from logistics.places import city_of, province_of
 
 MOST = 20
 ROW, TOP, LEFT, BREADTH = 46, 24, 12, 76
 NAMED = 14
+NOT_GOING_ON = (ShipmentStatus.RETURNING, ShipmentStatus.RETURNED, ShipmentStatus.CANCELLED)
 # Of each province's capital, in whole degrees east.
 LONGITUDES = {
     "北京": 116, "天津": 117, "河北": 115, "山西": 113, "内蒙古": 112, "辽宁": 123, "吉林": 125, "黑龙江": 127,
@@ -78,7 +79,8 @@ def route_of(shipment: Shipment, events: Iterable[TrackingEvent]) -> Route | Non
         return None
     left_out, stops = max(len(stops) - MOST, 0), stops[-MOST:]
     goal = city_of(shipment.destination) or shipment.destination
-    if goal and not shipment.delivered_at and not shipment.voided_at and stops[-1].place != goal:
+    going = not shipment.delivered_at and not shipment.voided_at and shipment.status not in NOT_GOING_ON
+    if goal and going and stops[-1].place != goal:
         stops.append(Stop(goal, province_of(shipment.destination), None, None, ahead=True))
     return Route(_placed(stops), left_out)
 

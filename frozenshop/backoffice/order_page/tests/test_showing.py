@@ -4,7 +4,13 @@ import datetime as dt
 import re
 
 import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.urls import reverse
 
+from frozenshop.backoffice import order_page
+from frozenshop.backoffice.batches import moves
+from frozenshop.backoffice.batches.models import BatchRow
 from frozenshop.backoffice.models import OrderNote
 from frozenshop.backoffice.order_page import route as drawing
 from frozenshop.backoffice.order_page.route import Route, route_of
@@ -21,6 +27,13 @@ from orders.tests.factories import line, make_order
 
 pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def noon():
+    """A slow machine's minute would have the session written once more."""
+    with time_machine.travel("2026-11-22T12:00:00+08:00", tick=False):
+        yield
 
 
 def drawn(*places: str, destination: str = "上海市浦东新区", **about) -> Route | None:
@@ -87,7 +100,7 @@ def test_every_part_that_is_listed_is_there_and_has_its_key(lead):
 
 
 def test_who_may_not_read_messages_finds_no_part_for_them(login):
-    from django.contrib.auth.models import Permission, User
+    from django.contrib.auth.models import Permission
 
     client = login()
     User.objects.get().user_permissions.add(Permission.objects.get(codename="view_order"))
@@ -110,6 +123,23 @@ def test_a_look_that_lies_behind_many_acts_is_still_shown(lead):
         audit.record("staff:1", "order.synced", order.order_no)
     context = lead.get(page(order)).context
     assert (len(context["looks"]), len(context["acts"])) == (1, 50)
+
+
+def test_what_is_too_long_to_be_shown_whole_says_so(lead, monkeypatch):
+    monkeypatch.setattr(order_page, "EVENTS_SHOWN", 3)
+    monkeypatch.setattr(order_page, "ACTS_READ", 2)
+    order = make_order("paid", lines=[line(sku="S1"), line(sku="S2")])
+    quiet, busy = (make_shipment(order, carrier=make_carrier(f"C{n}"), lines={f"S{n}": 2}) for n in (1, 2))
+    report(quiet, event("in_transit", now() - 9 * HOUR))
+    report(busy, *[event("in_transit", now() - n * HOUR, location=f"第{n}站") for n in range(5)])
+    for _ in range(2):
+        audit.record("staff:1", "order.synced", order.order_no)
+    answer = lead.get(page(order))
+    assert [(parcel.count, parcel.cut) for parcel in answer.context["parcels"]] == [(1, False), (3, True)]
+    shown = text(answer)
+    assert "暂无轨迹" not in shown
+    assert "没有人看过" not in shown
+    assert shown.count("只显示最近 3 条") == 2
 
 
 def test_an_alert_of_the_box_shows_with_its_notes_on_each_order_in_it(lead):
@@ -161,6 +191,11 @@ def test_the_goal_is_drawn_ahead_until_the_parcel_is_there():
     assert names("杭州", delivered_at=now()) == names("杭州", voided_at=now()) == ["杭州"]
 
 
+@pytest.mark.parametrize("status", ["returning", "returned", "cancelled"])
+def test_what_comes_back_has_no_goal_ahead(status):
+    assert names("上海", "杭州", destination="北京市", status=status) == ["上海", "杭州"]
+
+
 def test_a_stay_is_told_with_its_length():
     assert way("杭州", "杭州").stops[0].told.endswith("1 小时")
 
@@ -190,3 +225,27 @@ def test_all_stands_inside_the_drawing():
     wide = way("乌鲁木齐", "哈尔滨", "一个名字特别特别特别特别长的地方", "上海")
     assert all(0 < stop.x < wide.text_x and 0 < stop.y < wide.height for stop in wide.stops)
     assert all(len(stop.name) <= drawing.NAMED for stop in wide.stops)
+
+
+def test_the_batches_that_an_order_was_in_stand_on_its_page_and_ones_own_can_be_opened(login):
+    clerk, order = login("客服"), make_order("paid", order_no="A-1")
+    own, others = (moves.begin("act", title=title, owner=who) for title, who in _two_batches(clerk))
+    for batch in (own, others):
+        moves.add_rows(batch, [BatchRow(batch=batch, number=1, about="A-1", message="状态不变")])
+    shown = text(clerk.get(page(order)))
+    assert "别人的任务" in shown
+    links = [reverse("admin:backoffice_batch_change", args=[batch.pk]) in shown for batch in (own, others)]
+    assert links == [True, False]
+    assert "我的任务" not in text(login("查看").get(page(order)))
+
+
+def _two_batches(client) -> list[tuple[str, User]]:
+    own = User.objects.get(pk=client.session["_auth_user_id"])
+    return [("我的任务", own), ("别人的任务", User.objects.create_user("li"))]
+
+
+def test_who_may_read_the_audit_comes_from_an_order_to_all_that_was_done_to_it(login):
+    order = make_order("paid", order_no="A-1")
+    link = reverse("admin:audit_order", args=["A-1"])
+    assert link in text(login("审计").get(page(order)))
+    assert link not in text(login("客服").get(page(order)))
