@@ -38,6 +38,8 @@ RUN rm miniprogram/dist/build/h5/manage.py \
     python3 manage.py collectstatic --noinput && rm -rf /tmp/frozenshop && python3 -m compileall -q /app
 COPY deploy/image/entrypoint.sh /entrypoint.sh
 COPY deploy/image/healthcheck.py /healthcheck.py
+# Where a volume of the audit's checkpoints is mounted: a new one takes over whose it is.
+RUN mkdir -m 750 /checkpoints && chown 10001:10001 /checkpoints
 USER 10001
 EXPOSE 8080 9464
 ENTRYPOINT ["/entrypoint.sh"]

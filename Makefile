@@ -42,7 +42,7 @@ miniprogram: ## Build the buyers' pages for WeChat and for browsers (Node.js 20)
 test: $(VENV)/.services ## All quick tests: on SQLite, and again on MariaDB/MySQL, Redis and RabbitMQ where they answer
 	@$(BIN)/python tests/run.py
 
-test-all: $(VENV)/.services ## What `make test` leaves out: browser, chaos, backup and restore
+test-all: $(VENV)/.services ## What `make test` leaves out: browser, chaos, backup and restore, the services with every value
 	@$(BIN)/python tests/run.py --all
 
 test-drills: $(VENV)/.services ## Image, alarms, releases, stores taken away: twenty minutes, needs root and the packages of .ci/run

@@ -1,5 +1,5 @@
-"""Run the tests: on the embedded default, then again on the services that answer; with `--all`, the slow ones, with
-`--drills`, those that take the whole program and its stores apart.
+"""Run the tests: on the embedded default, then again on the services that answer, there the first case of each;
+with `--all`, the other cases there, and the slow tests; with `--drills`, those that take the whole program apart.
 """
 
 import os
@@ -14,6 +14,7 @@ ON_SERVICES = {
     "REDIS_URL": os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/7"),
     "CELERY_BROKER_URL": os.environ.get("TEST_BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//"),
 }
+QUICK = ["-n", "2", "--dist", "loadgroup"]
 
 
 def answers(port: int) -> bool:
@@ -50,7 +51,7 @@ def main() -> int:
     if absent and required:
         print(f"Required, but absent: {', '.join(absent)}", file=sys.stderr)
         return 1
-    embedded, services = ["-n", "2", "--dist", "loadgroup"], ["-n", "2", "--dist", "loadgroup"]
+    embedded = services = QUICK
     if kind := next((mark for option, mark in (("--all", "slow"), ("--drills", "drill")) if option in sys.argv), ""):
         embedded = ["-m", f"{kind} and not services", "--slow", "--timeout=1200"]
         services = ["-m", f"{kind} and services", "--slow", "--timeout=1200"]
@@ -61,8 +62,12 @@ def main() -> int:
     if absent:
         print(f"Not on the services: {', '.join(absent)} did not answer.")
     else:
-        differs = {"ON_SERVICES_ONLY_WHAT_DIFFERS": "1"}
-        codes.append(pytest("services: MariaDB/MySQL, Redis, RabbitMQ", services, ON_SERVICES | differs))
+        title = "services: MariaDB/MySQL, Redis, RabbitMQ"
+        if kind:
+            codes.append(pytest(title, services, ON_SERVICES))
+        if kind != "drill":
+            only = "further cases" if kind else "first cases"
+            codes.append(pytest(f"{title}, {only}", QUICK, ON_SERVICES | {"ON_SERVICES_ONLY": only}))
     return max(codes)
 
 

@@ -110,6 +110,19 @@ FAULTS: list[tuple[manifests.Rule, str, Callable[[list[Document]], object]]] = [
 ]
 
 
+def test_the_audits_checkpoints_have_a_way_off_the_machine():
+    services = dict(compose.services(compose.load()))
+    writing = [name for name, one in services.items() if compose.environment(one).get("WORKER_QUEUES") == "frozenshop"]
+    assert writing == ["worker-rest", "worker-rest-green"]
+    for name in writing:
+        assert compose.environment(services[name])["AUDIT_CHECKPOINT_DIR"] == "/checkpoints"
+        assert services[name]["volumes"] == ["checkpoints:/checkpoints"]
+    assert "chown 10001:10001 /checkpoints" in (ROOT / "Dockerfile").read_text()
+    overlays = ("k8s/overlays/staging/settings.env", "k8s/overlays/production/settings/settings.env")
+    for file in ("settings.env.example", *overlays):
+        assert "AUDIT_CHECKPOINT_URL" in compose.read_env(ROOT / "deploy" / file)
+
+
 def _rename_config_map(documents: list[Document]) -> None:
     for document in of_kind(documents, "ConfigMap"):
         document["metadata"]["name"] += "-other"
