@@ -175,8 +175,8 @@ def other_pages(root: Client, clerk: Client) -> Iterator[tuple[str, Page]]:
     yield "list: orders.Order of one old day", opened(root, f"{orders}?{urlencode(dates)}")
     both = {"status__exact": "delivered", **dates}
     yield "list: orders.Order of one old day, delivered", opened(root, f"{orders}?{urlencode(both)}")
-    yield "list: orders.Order, carrier and category", opened(root, f"{orders}?carrier=SF&category=seafood")
-    yield "list: orders.Order, carrier and status", opened(root, f"{orders}?carrier=SF&status__exact=returned")
+    for name, query in combined(old):
+        yield f"list: {name}", opened(root, reverse(f"admin:{name.partition(',')[0]}_changelist") + query)
     for name, address in (
         ("index", reverse("admin:index")),
         ("list: orders.Order", orders),
@@ -185,6 +185,48 @@ def other_pages(root: Client, clerk: Client) -> Iterator[tuple[str, Page]]:
     ):
         yield f"clerk: {name}", opened(clerk, address)
     yield "clerk: search: phone", searched(clerk, order.open_consignee().phone)
+
+
+def combined(old: Model) -> Iterator[tuple[str, str]]:
+    """Yield filters that are chosen together, those that find nothing among them: of these all must be looked up."""
+    day = f"{shanghai(old.placed_at):%Y-%m-%d}"  # type: ignore[attr-defined]
+    deep = urlencode({AFTER: encode_cursor(old, ("-placed_at", "-id"))})
+    week = f"{shanghai(old.placed_at) - dt.timedelta(days=7):%Y-%m-%d}"  # type: ignore[attr-defined]
+    for name, query in (
+        ("carrier and category", "?carrier=SF&category=seafood"),
+        ("carrier and status", "?carrier=SF&status__exact=returned"),
+        ("carrier and a status without parcels", "?carrier=SF&status__exact=paid"),
+        ("carrier and another status without parcels", "?carrier=SF&status__exact=cancelled"),
+        ("carrier, end", "?carrier=SF&end=1"),
+        ("carrier, old days", f"?carrier=ZTO&placed_from={week}&placed_to={day}"),
+        ("category, deep", f"?category=meat&placed_to={day}&{deep}"),
+        ("late and under way", "?todo=late&status__exact=in_transit"),
+        ("due today, a week", "?todo=due_today&placed_within=7"),
+        ("alert and status", "?alert=stale&status__exact=in_transit"),
+    ):
+        yield f"orders_order, {name}", query
+    for name, query in (
+        ("carrier", "?carrier=SF"),
+        ("a carrier that nothing goes by", "?carrier=YTO"),
+        ("carrier and status", "?carrier=ZTO&status__exact=in_transit"),
+        ("carrier and lane", "?" + urlencode({"carrier": "SF", "lane": "浙江→上海"})),
+        ("lane", "?" + urlencode({"lane": "浙江→上海"})),
+        ("delivered on an old day", f"?delivered_from={day}&delivered_to={day}"),
+        ("delivered late in a week, carrier", f"?delivered_from={week}&delivered_to={day}&carrier=JD&promise=late"),
+        ("delivered by a carrier that nothing goes by", f"?delivered_from={week}&carrier=YTO"),
+        ("arriving", "?board=arriving"),
+        ("arriving, carrier", "?board=arriving&carrier=JD"),
+        ("stale", "?board=stale"),
+    ):
+        yield f"logistics_shipment, {name}", query
+    for name, query in (
+        ("overdue, of one group", "?state=overdue&acts=service"),
+        ("urgent, nobody's", "?severity=1urgent&owner=nobody"),
+        ("resolved, of one kind", "?state=resolved&kind=returned"),
+        ("resolved, of a kind that there is not", "?state=resolved&kind=refused"),
+        ("resolved, urgent", "?state=resolved&severity=1urgent"),
+    ):
+        yield f"orders_alert, {name}", query
 
 
 def timed(page: Page) -> float:
