@@ -43,5 +43,6 @@ JOBS = [
     Job("count_passages", "backoffice.count_passages", "统计首页的时效、货款冻结和未告知", every=30 * MINUTE),
     Job("heal_figures", "backoffice.heal_figures", "重算首页最近 35 天的统计", at=dt.time(2, 40)),
     Job("archive_finished", "logistics.archive_finished", "把早已完成的订单归档", at=dt.time(1, 30)),
-    Job("erase_archived", "logistics.erase_archived", "清除归档中到期的个人信息", at=dt.time(2, 30)),
+    Job("erase_archived", "logistics.erase_archived", "清除到期的个人信息", at=dt.time(2, 30)),
+    Job("sweep_archive", "logistics.sweep_archive", "删除 MongoDB 中不属于任何归档订单的内容", at=dt.time(4, 50)),
 ]

@@ -77,11 +77,11 @@ class ShipmentAdmin(ReadOnlyAdmin[Shipment]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:
         rows = super().get_queryset(request)
-        return rows.filter(status_at__isnull=False) if self.get_keyset(request) != self.keyset else rows
+        return rows.filter(status_at__isnull=False) if self.get_keyset(request)[0] == "-status_at" else rows
 
-    @admin.display(description="已作废", boolean=True)
-    def voided(self, shipment: Shipment) -> bool:
-        return shipment.voided_at is not None
+    @admin.display(description="作废")
+    def voided(self, shipment: Shipment) -> str:
+        return "已作废" if shipment.voided_at else "—"
 
     @admin.display(description="订单")
     def order_links(self, shipment: Shipment) -> str:

@@ -127,6 +127,15 @@ def erase_archived(effect: outbox.Effect, **payload: str) -> None:
             outbox.enqueue("logistics.erase_archived", dict(payload))
 
 
+@outbox.consumer("logistics.sweep_archive", transactional=False)
+def sweep_archive(effect: outbox.Effect, slot: str = "", after: str = "") -> None:
+    """Delete bodies in MongoDB that undone batches left and no row names, for a while; then go on from there."""
+    after = archive_jobs.sweep_for_a_while(after)
+    with effect:
+        if after:
+            outbox.enqueue("logistics.sweep_archive", {"slot": slot, "after": after})
+
+
 @outbox.consumer("logistics.grant_archived")
 def grant_archived(customer_id: int) -> None:
     """Show a customer the archived orders that their verified phone shows."""

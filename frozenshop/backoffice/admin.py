@@ -14,6 +14,7 @@ from frozenshop.backoffice.batches.models import Batch
 from frozenshop.backoffice.batches.pages import BatchAdmin
 from frozenshop.backoffice.dashboard.parcels import StaffShipmentAdmin
 from frozenshop.backoffice.meanings import UnknownCodeAdmin, UnreadTextAdmin
+from frozenshop.backoffice.merchant_keys import StaffMerchantKeyAdmin
 from frozenshop.backoffice.notifications_channels import (
     ChannelStateAdmin,
     SmsBudgetAdmin,
@@ -29,6 +30,7 @@ from frozenshop.backoffice.signin.people import SignInAttemptsAdmin, StaffGroupA
 from frozenshop.backoffice.webhooks import WebhookEndpointAdmin, WebhookMessageAdmin
 from frozenshop.kernel import jobs
 from frozenshop.kernel.changelist import BaseAdmin, record_act
+from frozenshop.kernel.models import MerchantKey
 from logistics.archive.models import ArchivedOrder
 from logistics.models import Shipment, UnknownCode, UnreadText
 from notifications.models import (
@@ -66,6 +68,10 @@ admin.site.register(StaffContact, StaffContactAdmin)
 # Ours finds what the index page's figures count.
 admin.site.unregister(Shipment)
 admin.site.register(Shipment, StaffShipmentAdmin)
+
+# Ours asks who one is before a key is issued.
+admin.site.unregister(MerchantKey)
+admin.site.register(MerchantKey, StaffMerchantKeyAdmin)
 
 # These apps register their own lists when they are found; ours keep to the one rule for lists.
 admin.site.unregister((User, Group, PeriodicTask))

@@ -30,17 +30,22 @@ ACTS: dict[str, tuple[Callable[[ShippingReport, AbstractBaseUser, str | None], N
 
 @may_be_stale
 def settlement_view(request: HttpRequest) -> HttpResponse:
-    """Show the money held back of orders paid more than `hours` ago, by reason, and the oldest of them."""
+    """Show the money held back of orders paid more than `hours` ago, by reason, and the oldest of them.
+
+    `untold`: only of those of which WeChat doesn't have everything.
+    """
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
     asked = request.GET.get("hours", "")
     hours = next((choice for choice in HOURS if str(choice) == asked), HOURS[0])
-    held = frozen.by_reason(hours)
-    rows = frozen.oldest(hours)
+    untold = "untold" in request.GET
+    among = frozen.untold if untold else frozen.held
+    held, rows = frozen.by_reason(hours, among), frozen.oldest(hours, among)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": "微信结算",
         "hours": hours,
+        "untold": untold,
         "choices": [(choice, _label(choice)) for choice in HOURS],
         "total": yuan(sum(one.fen for one in held)),
         "count": sum(one.orders for one in held),

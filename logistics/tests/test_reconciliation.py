@@ -49,7 +49,11 @@ def play(wire: Wire, frozen, parcels: int) -> None:
         frozen.shift(TICK)
 
 
-@pytest.mark.parametrize("parcels", [40, pytest.param(240, marks=pytest.mark.slow)])
+# Of SQLite only the longer one asks; of the services the shorter one.
+@pytest.mark.parametrize(
+    "parcels",
+    [pytest.param(40, marks=[pytest.mark.services, pytest.mark.long]), pytest.param(240, marks=pytest.mark.slow)],
+)
 def test_one_push_in_a_hundred_is_lost_and_nothing_of_the_truth(wire, frozen, parcels):
     wire.lost = thief = Thief()
     breaker.state_of("kdniao")  # All that is due in a tick is asked about at one instant: the pace is another test's.

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +79,13 @@ def held(hours: int = 0) -> QuerySet[ShippingReport]:
     return rows.filter(order__paid_at__lt=clock.now() - dt.timedelta(hours=hours)) if hours else rows
 
 
-def untold() -> QuerySet[ShippingReport]:
+def untold(hours: int = 0) -> QuerySet[ShippingReport]:
     """Return the reports of which WeChat doesn't have everything."""
-    return held().filter(Q(state__in=guard.UNTOLD) | Q(complete=False))
+    return held(hours).filter(Q(state__in=guard.UNTOLD) | Q(complete=False))
+
+
+Reports = Callable[[int], QuerySet[ShippingReport]]
+"""Of orders paid more than so many hours ago."""
 
 
 def reason_of(
@@ -127,15 +131,15 @@ def grouped(rows: QuerySet[ShippingReport], *more: str, **sums: Any) -> Iterator
         yield reason_of(row["state"], row["code"], bool(row["due"]), told, special=bool(row["late"])), row
 
 
-def by_reason(hours: int = 0) -> list[Held]:
+def by_reason(hours: int = 0, among: Reports = held) -> list[Held]:
     """Return the money held back by reason, what needs a person first."""
     sums: dict[Reason, list[int]] = defaultdict(lambda: [0, 0])
-    for reason, row in grouped(held(hours), orders=Count("pk"), fen=Sum("order__total_fen")):
+    for reason, row in grouped(among(hours), orders=Count("pk"), fen=Sum("order__total_fen")):
         one = sums[reason]
         one[0], one[1] = one[0] + row["orders"], one[1] + (row["fen"] or 0)
     return [Held(reason, *sums[reason]) for reason in REASONS if reason in sums]
 
 
-def oldest(hours: int) -> list[ShippingReport]:
+def oldest(hours: int, among: Reports = held) -> list[ShippingReport]:
     """Return the reports that have waited longest."""
-    return list(held(hours).select_related("order").order_by("order__paid_at", "id")[:SHOWN])
+    return list(among(hours).select_related("order").order_by("order__paid_at", "id")[:SHOWN])

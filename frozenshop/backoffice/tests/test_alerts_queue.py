@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 
 from frozenshop.backoffice.tests.conftest import proved_now
 from frozenshop.backoffice.tests.pages import ALERTS, listed, messages, text
+from frozenshop.kernel import changelist
 from frozenshop.kernel.clock import now
 from frozenshop.kernel.models import AuditEntry
 from logistics import shipping
@@ -190,3 +191,19 @@ def test_a_row_says_how_long_the_trouble_lasted_before_it_was_noticed(service):
     began = now() - dt.timedelta(hours=5)
     alerting.open_alert(AlertKind.STALE, subject=order.order_no, order=order, occurred_at=began)
     assert "已持续 5 小时" in text(service.get(ALERTS))
+
+
+@pytest.mark.parametrize("query", [{"kind": "stale"}, {"severity": "2high"}, {"owner": "nobody"}, {"due": "soon"}])
+def test_of_what_is_resolved_a_page_looks_at_so_many(service, monkeypatch, query):
+    monkeypatch.setattr(changelist, "LOOKED_AT", 5)
+    with time_machine.travel(now() - dt.timedelta(minutes=5), tick=False):
+        old = make_alert(AlertKind.STALE)
+    others = [make_alert(AlertKind.EXCEPTION).pk for _ in range(6)]
+    Alert.objects.update(resolved_at=now(), open_key=None, due_at=now() + dt.timedelta(hours=1))
+    Alert.objects.filter(pk__in=others).update(
+        owner=User.objects.get(username="客服"), due_at=now() + dt.timedelta(days=9), severity="1urgent"
+    )
+    Alert.objects.filter(pk=old.pk).update(severity="2high")
+    first = service.get(ALERTS, {"state": "resolved", **query})
+    assert (listed(first), "5 条" in text(first)) == ([], True)
+    assert listed(service.get(ALERTS + first.context["cl"].older_query)) == [str(old)]

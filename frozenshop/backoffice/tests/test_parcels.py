@@ -5,6 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from frozenshop.kernel.clock import shanghai
 from frozenshop.kernel.models import AuditEntry
 from logistics import driver_links
 from logistics.models import DriverLink, Shipment, TrackingEvent
@@ -102,3 +103,11 @@ def test_what_another_provider_told_again_is_marked_in_the_shipment_s_events(lea
     page = text(lead.get(f"/admin/logistics/shipment/{shipment.pk}/change/"))
     assert "<td>快递鸟</td>" in page
     assert "<td>顺丰（重复，不展示）</td>" in page
+
+
+def test_the_list_of_parcels_writes_instants_as_our_own_pages_do_and_says_what_is_void(service, shipment):
+    shown = text(service.get("/admin/logistics/shipment/"))
+    assert f'<td class="field-shipped_at nowrap">{shanghai(shipment.shipped_at):%Y-%m-%d %H:%M}</td>' in shown
+    assert "icon-no" not in shown
+    act(service, "void", shipment, reason="录错")
+    assert '<td class="field-voided">已作废</td>' in text(service.get("/admin/logistics/shipment/"))

@@ -65,12 +65,14 @@ def test_the_codes_that_a_carrier_may_be_given_are_shown(shop, viewer):
 
 
 def test_what_waits_longer_than_wechat_waits_is_on_the_index_page(shop, login):
-    shop.pay()
-    shop.work()
+    shop.pay(1)
+    shop.ship(number=2)
+    shop.later()
     shop.frozen.shift(dt.timedelta(hours=49))
     refresh_board(FigureKind.FROZEN)
-    tile = next(one for one in login("查看").get("/admin/").context["tiles"] if one.label == "货款冻结")
-    assert (tile.count, tile.url) == (1, f"{PAGE}?hours=48")
+    client = login("查看")
+    tile = next(one for one in client.get("/admin/").context["tiles"] if one.label == "货款冻结")
+    assert (tile.count, client.get(tile.url).context["count"], client.get(PAGE).context["count"]) == (1, 1, 2)
 
 
 def test_a_correction_is_seen_before_it_is_told(shop, changed, lead):

@@ -36,7 +36,7 @@ ANSWER_SECONDS = 1.5
 def metrics_view(request: HttpRequest) -> HttpResponse:
     """Show the metrics to a bearer of the token or to a listed network; to others there is no such page."""
     if not allowed(request.META):
-        return HttpResponse(status=404)
+        return HttpResponse(status=404, content_type="text/plain")
     return HttpResponse(process() + within(ANSWER_SECONDS), content_type=CONTENT_TYPE_LATEST)
 
 

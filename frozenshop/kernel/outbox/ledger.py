@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from frozenshop.kernel import audit, clock, purging, request_id
+from frozenshop.kernel import audit, clock, many_rows, purging, request_id
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.models import OutboxMessage
 
@@ -44,7 +44,7 @@ def enqueue(
 def enqueue_many(topic: str, payloads: Iterable[dict[str, Any]]) -> None:
     """Write a row for each payload, in one statement; otherwise as `enqueue`."""
     now, origin = clock.now(), request_id.current() or request_id.make()
-    OutboxMessage.objects.bulk_create(
+    many_rows.insert(
         [
             OutboxMessage(topic=topic, payload=payload, due_at=now, created_at=now, request_id=origin)
             for payload in payloads
