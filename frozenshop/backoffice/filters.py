@@ -15,7 +15,7 @@ from frozenshop.kernel.changelist import PLACES
 from frozenshop.kernel.clock import now, shanghai, start_of_day
 from logistics.anomalies import Acts, kinds_of
 from logistics.models import Carrier, ShipmentOrder
-from orders.models import Alert, AlertKind, AlertSeverity, Order, OrderLine, ProductCategory
+from orders.models import Alert, AlertKind, AlertSeverity, Order, OrderLine, OrderStatus, ProductCategory
 
 LOOKED_BACK = dt.timedelta(days=90)
 """How far back orders are looked up one by one, unless days are chosen."""
@@ -130,6 +130,16 @@ class WorklistFilter(ChoiceFilter):
         return WORKLISTS[key].orders(queryset) if (key := self.chosen()) else queryset
 
 
+class StatusFilter(ChoiceFilter):
+    title, parameter_name = "状态", "status__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(OrderStatus.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return queryset.filter(status=status) if (status := self.chosen()) else queryset
+
+
 class _LookedUpFilter(ChoiceFilter):
     """Orders by what stands in another table, whose index gives the newest: few by their keys, else one by one."""
 
@@ -173,14 +183,22 @@ class _LookedUpFilter(ChoiceFilter):
         raise NotImplementedError
 
 
-def _names(request: HttpRequest, of: str) -> list[tuple[str, str]]:
-    """Return the codes and names of the carriers or of the categories; both are asked for at once, for one page."""
-    kept = getattr(request, "filter_names", None)
+def names_for(request: HttpRequest) -> list[tuple[str, str, str]]:
+    """Return code, name and filter of the carriers and of the categories; both are asked for at once, for one page."""
+    kept: list[tuple[str, str, str]] | None = getattr(request, "filter_names", None)
     if kept is None:
-        carriers = Carrier.objects.filter(enabled=True).order_by().values_list("code", "name", Value("carrier"))
-        categories = ProductCategory.objects.order_by().values_list("code", "name", Value("category"))
-        kept = request.filter_names = list(carriers.union(categories, all=True))  # type: ignore[attr-defined]
-    return [(code, name) for code, name, kind in kept if kind == of][:MOST_NAMES]
+        kept = request.filter_names = all_names()  # type: ignore[attr-defined]
+    return kept
+
+
+def all_names() -> list[tuple[str, str, str]]:
+    carriers = Carrier.objects.filter(enabled=True).order_by().values_list("code", "name", Value("carrier"))
+    categories = ProductCategory.objects.order_by().values_list("code", "name", Value("category"))
+    return list(carriers.union(categories, all=True))
+
+
+def _names(request: HttpRequest, of: str) -> list[tuple[str, str]]:
+    return [(code, name) for code, name, kind in names_for(request) if kind == of][:MOST_NAMES]
 
 
 class CarrierFilter(_LookedUpFilter):

@@ -19,7 +19,9 @@ from frozenshop.backoffice.filters import (
     CarrierFilter,
     CategoryFilter,
     DateRangeFilter,
+    StatusFilter,
     WorklistFilter,
+    names_for,
 )
 from frozenshop.backoffice.finding import columns, pages, views
 from frozenshop.backoffice.finding.changelist import VIEW, Asked, Finding, OrderChangeList
@@ -43,7 +45,7 @@ class OrderAdmin(BaseAdmin[Order]):
     keyset = ("-placed_at", "-id")
     counted = True
     list_display = USUAL
-    list_filter = (WorklistFilter, DateRangeFilter, "status", AlertKindFilter, CarrierFilter, CategoryFilter)
+    list_filter = (WorklistFilter, DateRangeFilter, StatusFilter, AlertKindFilter, CarrierFilter, CategoryFilter)
     search_fields = ("=order_no",)
     search_help_text = "订单号、运单号、手机号、尾号四位 + 姓（1234 张）、姓名、城市、商品、日期"
     change_list_template = "backoffice/order_list.html"
@@ -66,6 +68,13 @@ class OrderAdmin(BaseAdmin[Order]):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return OrderChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Say of which filters nothing came: a view outlives a carrier, and addresses are typed."""
+        if request.method == "GET" and self.has_view_permission(request):
+            for sentence in views.misfits(views.allowed(request.GET.dict()), lambda: names_for(request)).values():
+                messages.warning(request, sentence)
+        return super().changelist_view(request, extra_context)
 
     def get_list_display(self, request: HttpRequest) -> list[str | Callable[[Order], str | bool]]:
         """Return the columns of the view that is looked at, or this person's."""

@@ -1,5 +1,6 @@
 """The forms around the order list: search, forget, keep a view, choose columns. Each works without scripts."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from frozenshop.backoffice import wording
+from frozenshop.backoffice.filters import all_names
 from frozenshop.backoffice.finding import columns, recent, views
 from frozenshop.backoffice.finding.changelist import AS, TOKEN
 from frozenshop.kernel.changelist import record_act, staff_user
@@ -62,9 +64,18 @@ def views_view(request: HttpRequest) -> HttpResponse:
     user = staff_user(request)
     shared = request.user.has_perm(SHARE)
     rows = views.visible(user.pk).select_related("owner").order_by("name_key", "id")[: 2 * views.MOST]
+    there = functools.cache(all_names)
     context = {
         "title": "保存的视图",
-        "rows": [{"row": row, "mine": row.owner_id == user.pk, "url": views.shown(row).query} for row in rows],
+        "rows": [
+            {
+                "row": row,
+                "mine": row.owner_id == user.pk,
+                "url": views.shown(row).query,
+                "misfits": list(views.misfits(views.allowed(row.filters), there).values()),
+            }
+            for row in rows
+        ],
         "may_share": shared,
         "longest": views.LONGEST,
         "built_in": views.BUILT_IN,
@@ -81,7 +92,7 @@ def _save(request: HttpRequest) -> HttpResponse:
         row = views.save(user, name, filters, chosen, shared=shared)
     except Problem as problem:
         messages.error(request, wording.problem_text(problem))
-        return HttpResponseRedirect(address(**filters))
+        return HttpResponseRedirect(address(**{name: filters[name] for name in filters if name not in problem.fields}))
     _record(request, "view.saved", row.pk, shared=shared)
     messages.success(request, f"已保存为视图“{row.name}”。")
     return HttpResponseRedirect(address() + views.shown(row).query)

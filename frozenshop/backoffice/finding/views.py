@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -10,17 +10,35 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.http import urlencode
 
+from frozenshop.backoffice.filters import RECENT, all_names, bounds
 from frozenshop.backoffice.finding.models import SavedView
+from frozenshop.backoffice.worklists import WORKLISTS
 from frozenshop.kernel.errors import Invalid, NotPossible
+from orders.models import AlertKind, OrderStatus
 
 MOST = 30
 """So many views one person may keep, and so many shared ones are shown."""
 LONGEST = 30
 _MANY_DIGITS = re.compile(r"[0-9]([ -]?[0-9]){6,}")
-FILTERS = frozenset(
-    {"todo", "placed_within", "placed_from", "placed_to", "status__exact", "alert", "carrier", "category"}
-)
+FILTERS = {
+    "todo": "工作清单",
+    "placed_within": "下单日期",
+    "placed_from": "下单日期",
+    "placed_to": "下单日期",
+    "status__exact": "状态",
+    "alert": "预警",
+    "carrier": "承运商",
+    "category": "商品类目",
+}
 """What a view may hold: never what was typed to search, which may name somebody."""
+KNOWN = {
+    "todo": frozenset(WORKLISTS),
+    "placed_within": frozenset(RECENT),
+    "status__exact": frozenset(OrderStatus.values),
+    "alert": frozenset(AlertKind.values),
+}
+NAMED = frozenset({"carrier", "category"})
+DAYS = ("placed_from", "placed_to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +95,48 @@ def allowed(filters: object) -> dict[str, str]:
     return {name: str(value)[:100] for name, value in sorted(given.items()) if name in FILTERS and value}
 
 
+def misfits(
+    filters: Mapping[str, str], names: Callable[[], Iterable[tuple[str, str, str]]] = all_names
+) -> dict[str, str]:
+    """Return a sentence for each filter to which the value given is nothing, or is nothing any more.
+
+    `names` gives code, name and filter of what is there now; it is asked only if it matters.
+    """
+    known = dict(KNOWN)
+    if not NAMED.isdisjoint(filters):
+        there = list(names())
+        known |= {of: frozenset(code for code, _, kind in there if kind == of) for of in NAMED}
+    found = {
+        name: f"筛选“{FILTERS[name]}”没有“{value}”这一项（可能已停用或删除），没有按它筛选"
+        for name, value in filters.items()
+        if name in known and value not in known[name]
+    }
+    return found | _wrong_days(filters)
+
+
+def _wrong_days(filters: Mapping[str, str]) -> dict[str, str]:
+    given = {name: filters[name] for name in DAYS if name in filters}
+    no_days = {
+        name: f"筛选“{FILTERS[name]}”里的“{day}”不是日期，没有按它筛选"
+        for name, day in given.items()
+        if bounds(day, day) == (None, None)
+    }
+    first, last = DAYS
+    since, until = bounds(given.get(first, ""), given.get(last, ""))
+    if since and until and since >= until:
+        return {last: f"筛选“{FILTERS[last]}”从 {given[first]} 到 {given[last]} 前后颠倒，没有订单会符合"}
+    return no_days
+
+
 def save(
     user: AbstractBaseUser, name: str, filters: Mapping[str, str], columns: Sequence[str], *, shared: bool
 ) -> SavedView:
-    """Keep a view. Raises Invalid (no name, a name too long, no filters) or NotPossible (name taken, too many)."""
+    """Keep a view. Raises Invalid (no name, a name too long, no filters, one that fits nothing) or NotPossible (name
+    taken, too many).
+    """
     name, kept = checked(name), allowed(dict(filters))
+    if wrong := misfits(kept):
+        raise Invalid("视图没有保存", fields=wrong)
     if not kept:
         raise Invalid("没有可以保存的筛选：先选好筛选条件，再保存为视图（查找内容不会保存）", fields={})
     if SavedView.objects.filter(owner_id=user.pk).count() >= MOST:

@@ -6,6 +6,8 @@ from frozenshop.backoffice.finding.models import SavedView
 from frozenshop.backoffice.roles import ensure_roles
 from frozenshop.backoffice.tests.pages import ORDERS, listed, messages, text
 from frozenshop.kernel.errors import Invalid, NotPossible
+from logistics.models import Carrier
+from logistics.tests.factories import make_carrier
 from orders.tests.factories import make_order
 
 pytestmark = pytest.mark.django_db
@@ -133,3 +135,62 @@ def test_the_page_of_views_names_who_shared_what(lead, service):
 def test_a_made_up_view_changes_nothing(lead, view):
     make_order(order_no="A")
     assert listed(lead.get(ORDERS, {"view": view})) == ["A"]
+
+
+NONSENSE = {
+    "todo": "工作清单", "status__exact": "状态", "alert": "预警", "carrier": "承运商", "category": "商品类目",
+    "placed_within": "下单日期", "placed_from": "下单日期", "placed_to": "下单日期",
+}  # fmt: skip
+
+
+def test_each_filter_of_a_view_is_named():
+    assert set(NONSENSE) == set(views.FILTERS)
+
+
+@pytest.mark.parametrize(("filters", "label"), [
+    *(({name: "废话"}, label) for name, label in NONSENSE.items()),
+    ({"placed_to": "9999-12-31"}, "下单日期"), ({"placed_from": "2026-02-30"}, "下单日期"),
+    ({"placed_from": "2026-11-02", "placed_to": "2026-11-01"}, "前后颠倒"),
+])  # fmt: skip
+def test_a_view_with_a_value_that_is_none_is_refused_and_named(lead, filters, label):
+    make_order(order_no="A")
+    shown = lead.post(VIEWS, {"name": "x", "todo": "to_ship", **filters}, follow=True)
+    assert "视图没有保存" in messages(shown)
+    assert label in messages(shown)
+    assert not SavedView.objects.exists()
+    assert shown.context["cl"].chosen_filters.items() <= {"todo": "to_ship", "placed_from": "2026-11-02"}.items()
+
+
+@pytest.mark.parametrize("filters", [
+    {"placed_from": "2026-11-01", "placed_to": "2026-11-01"}, {"placed_to": "2026-11-01"}, {"placed_within": "7"},
+    {"alert": "stale"}, {"status__exact": "refunded"},
+])  # fmt: skip
+def test_what_a_filter_knows_is_kept(lead, filters):
+    assert views.save(User.objects.get(username="主管"), "x", filters, [], shared=False).filters == filters
+    assert not messages(lead.get(ORDERS, filters))
+
+
+def test_a_view_whose_carrier_went_says_so_where_it_is_opened_and_listed(lead):
+    carrier = make_carrier("XX", name="某快递")
+    make_order(order_no="A")
+    assert "已保存" in messages(save(lead, carrier="XX"))
+    address = f"{ORDERS}{views.shown(SavedView.objects.get()).query}"
+    assert (listed(lead.get(address)), messages(lead.get(address))) == ([], "")
+    Carrier.objects.filter(pk=carrier.pk).update(enabled=False)
+    shown = lead.get(address)
+    assert listed(shown) == ["A"]
+    assert "筛选“承运商”没有“XX”这一项" in messages(shown)
+    assert "筛选“承运商”没有“XX”这一项" in text(lead.get(VIEWS))
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_a_list_says_of_which_filter_nothing_came(lead, name):
+    make_order(order_no="A")
+    shown = lead.get(ORDERS, {name: "废话"})
+    assert listed(shown) == ["A"]
+    assert f"筛选“{NONSENSE[name]}”" in messages(shown)
+    assert "废话" in messages(shown)
+
+
+def test_who_may_not_see_orders_is_told_nothing_of_filters(login):
+    assert login().get(ORDERS, {"carrier": "废话"}).status_code == 403
