@@ -2,6 +2,8 @@ import pytest
 from django.core.cache import cache
 from django.db import transaction
 
+from frozenshop.kernel import redis_store
+from frozenshop.kernel.tests.stores import take_cache_away
 from orders import versions
 from orders.tests.factories import make_order
 from orders.versions import bump, cache_key
@@ -48,10 +50,33 @@ def test_a_commit_that_is_told_late_does_not_lower_the_version(django_capture_on
 
 
 def test_a_cache_that_is_down_does_not_fail_the_change(django_capture_on_commit_callbacks, monkeypatch):
-    monkeypatch.setattr(versions, "_raise_to", lambda key, version: 1 / 0)
+    take_cache_away(monkeypatch)
     order = make_order()
     with django_capture_on_commit_callbacks(execute=True):
         bump([order.pk])
+
+
+def test_orders_that_move_away_are_raised_beyond_what_each_had(django_capture_on_commit_callbacks):
+    cache.set(cache_key("B"), 99)
+    with django_capture_on_commit_callbacks(execute=True):
+        versions.retire({"A": 3, "B": 4, "C": 5})
+    assert cache.get_many([cache_key(name) for name in "ABC"]) == {
+        cache_key("A"): 4,
+        cache_key("B"): 99,
+        cache_key("C"): 6,
+    }
+
+
+@pytest.mark.services("redis")
+def test_many_orders_are_told_to_redis_in_one_question(django_capture_on_commit_callbacks, monkeypatch):
+    versions._publish({"N": 1})  # Redis knows the script from now on
+    line, asked = redis_store.current().line, []
+    ask = line.ask
+    monkeypatch.setattr(line, "ask", lambda *commands: asked.append(commands) or ask(*commands))
+    with django_capture_on_commit_callbacks(execute=True):
+        versions.retire({f"N{number}": number for number in range(500)})
+    assert len(asked) == 1
+    assert cache.ttl(cache_key("N499")) > 0
 
 
 def test_no_orders_are_no_queries(django_assert_num_queries):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -9,7 +10,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from frozenshop.kernel import clock
+from frozenshop.kernel import clock, redis_store
+from frozenshop.kernel.tests.stores import take_cache_away
 from logistics.archive import bodies, moving, places, retention
 from logistics.archive.candidates import Rule
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, ArchiveMonth
@@ -241,6 +243,24 @@ def test_a_batch_of_many_takes_no_more_queries_than_one_of_few():
 
     queries(1)
     assert queries(12) == queries(2)
+
+
+def test_a_batch_asks_redis_once_for_all_its_orders(django_capture_on_commit_callbacks, monkeypatch):
+    asked = []
+    store = SimpleNamespace(run=lambda script, keys, args: asked.append(keys))
+    for _ in range(5):
+        finished()
+    monkeypatch.setattr(redis_store, "current", lambda: store)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert archive(size=3).orders == 5
+    assert [len(keys) for keys in asked] == [3, 2]
+
+
+def test_a_redis_that_is_away_keeps_no_order_from_the_archive(django_capture_on_commit_callbacks, monkeypatch):
+    finished()
+    take_cache_away(monkeypatch)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert archive().orders == 1
 
 
 def test_every_column_is_of_a_kind_that_a_body_can_hold():
