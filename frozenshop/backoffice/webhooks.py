@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from frozenshop.backoffice.signin import recent
 from frozenshop.kernel import clock
 from frozenshop.kernel.changelist import BaseAdmin, ReadOnlyAdmin, record_act, staff_actor
 from frozenshop.kernel.errors import Problem
@@ -116,6 +117,15 @@ class WebhookEndpointAdmin(BaseAdmin[WebhookEndpoint]):
         secret: str = request.issued_secret  # type: ignore[attr-defined]
         return self._show_secrets(request, "Webhook 地址已添加", [(obj, secret)])
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Ask who is there before a secret is shown, and before messages go to another address."""
+        may = self.has_change_permission(request) if object_id else self.has_add_permission(request)
+        if request.method == "POST" and may and (asked := recent.asked(request)) is not None:
+            return asked
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -139,6 +149,8 @@ class WebhookEndpointAdmin(BaseAdmin[WebhookEndpoint]):
 
     @admin.action(description="轮换密钥（旧密钥在过渡期内也签名）", permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> HttpResponse:
+        if (asked := recent.asked(request)) is not None:
+            return asked
         rotated = [(endpoint, endpoints.rotate(endpoint)) for endpoint in queryset]
         self._record(request, "webhookendpoint.rotated", [endpoint for endpoint, _ in rotated])
         return self._show_secrets(request, "Webhook 密钥已轮换", rotated)

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.utils.html import strip_tags
 
+from frozenshop.backoffice.signin import recent
 from frozenshop.backoffice.tests.pages import listed, messages, text
 from frozenshop.kernel.models import AuditEntry
 from notifications import webhooks
@@ -39,6 +40,53 @@ def test_a_new_endpoints_secret_is_shown_once(lead):
     assert secret not in text(lead.get(f"{ENDPOINTS}{endpoint.pk}/change/"))
     assert (endpoint.events, endpoint.description) == (["alert.opened"], "商城")
     assert AuditEntry.objects.filter(action="webhookendpoint.added").exists()
+
+
+@pytest.fixture
+def late(lead) -> Client:
+    """A supervisor who gave a password long ago."""
+    session = lead.session
+    session[recent.PROVED_AT] = 0
+    session.save()
+    return lead
+
+
+def test_before_a_secret_is_made_it_is_asked_who_is_there(late):
+    given = {"url": URL, "events": ["alert.opened"], "description": "商城"}
+    asked = late.post(f"{ENDPOINTS}add/", given)
+    assert asked[recent.ASKED_HEADER] == "required"
+    assert f'name="url" value="{URL}"' in text(asked)
+    assert not WebhookEndpoint.objects.exists()
+    shown = text(late.post(f"{ENDPOINTS}add/", given | {recent.PASSWORD: "x"}))
+    (secret,) = endpoints.live_secrets(WebhookEndpoint.objects.get())
+    assert secret in shown
+
+
+def test_before_a_rotation_it_is_asked_who_is_there(late, endpoint):
+    former = endpoints.live_secrets(endpoint)
+    assert run(late, ENDPOINTS, "rotate", endpoint)[recent.ASKED_HEADER] == "required"
+    endpoint.refresh_from_db()
+    assert endpoints.live_secrets(endpoint) == former
+    data = {"action": "rotate", "_selected_action": [endpoint.pk], "index": "0"}
+    shown = text(late.post(ENDPOINTS, data | {recent.PASSWORD: "x"}))
+    endpoint.refresh_from_db()
+    assert endpoints.live_secrets(endpoint)[0] in shown
+
+
+def test_before_messages_go_elsewhere_it_is_asked_who_is_there(late, endpoint):
+    page = f"{ENDPOINTS}{endpoint.pk}/change/"
+    assert late.post(page, {"url": f"{URL}/2", "events": []})[recent.ASKED_HEADER] == "required"
+    endpoint.refresh_from_db()
+    assert endpoint.url == URL
+    assert recent.ASKED_HEADER not in late.get(page)
+
+
+@pytest.mark.parametrize("path", ["add/", "1/change/"])
+def test_who_may_not_change_endpoints_is_refused_and_not_asked(service, path):
+    session = service.session
+    session[recent.PROVED_AT] = 0
+    session.save()
+    assert service.post(f"{ENDPOINTS}{path}", {"url": URL}).status_code == 403
 
 
 @pytest.mark.parametrize("url", ["http://shop.example.com/", "https://127.0.0.1/", "https://10.0.0.8/", "x", ""])
