@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,14 +157,16 @@ def nearness(deadline: dt.datetime | None, now: dt.datetime) -> float:
     return next((factor for left, factor in _NEARNESS if deadline - now <= left), 1.0)
 
 
-def next_poll_at(shipment: Shipment, now: dt.datetime) -> dt.datetime | None:
+def next_poll_at(shipment: Shipment, now: dt.datetime, around: Mapping[str, Any] | None = None) -> dt.datetime | None:
     """Return when to ask next; None when it is over, was silent for too long, or is nobody's to ask about.
 
-    Costs one query while under way.
+    Costs one query while under way, unless `around` tells of it what `surroundings` found.
     """
     if is_over(shipment) or is_manual(shipment.carrier):
         return None
-    wait = look_again_in(_outlook(shipment), now, rhythm.current())
+    if around is None:
+        around = {} if shipment._state.adding else surroundings([shipment.pk]).get(shipment.pk, {})
+    wait = look_again_in(_outlook(shipment, around), now, rhythm.current())
     return None if wait is None else now + wait
 
 
@@ -182,8 +184,7 @@ def thaws_at(shipment: Shipment) -> dt.datetime | None:
     return shipment.shipped_at + limit if limit else None
 
 
-def _outlook(shipment: Shipment) -> Outlook:
-    around = {} if shipment._state.adding else _surroundings(shipment.pk)
+def _outlook(shipment: Shipment, around: Mapping[str, Any]) -> Outlook:
     deadlines = [instant for instant in (around.get("promised_by"), thaws_at(shipment)) if instant is not None]
     return Outlook(
         shipment.status,
@@ -196,15 +197,15 @@ def _outlook(shipment: Shipment) -> Outlook:
     )
 
 
-def _surroundings(shipment_id: int) -> dict[str, Any]:
-    """Return what stands beside the row: the earliest promise, whether a push is promised, the newest scan's text."""
+def surroundings(shipment_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return what stands beside each row: the earliest promise, whether a push is promised, the newest scan's text."""
     newest = TrackingEvent.objects.filter(shipment=OuterRef("pk"), overall=False).order_by("-occurred_at", "-key")
-    row = Shipment.objects.filter(pk=shipment_id).annotate(
+    rows = Shipment.objects.filter(pk__in=list(shipment_ids)).annotate(
         promised_by=Min("orders__promised_by"),
         pushing=Exists(Subscription.objects.filter(shipment=OuterRef("pk"), ended_at=None)),
         text=Subquery(newest.values("text")[:1]),
     )
-    return dict(row.values("promised_by", "pushing", "text").first() or {})
+    return {row["pk"]: dict(row) for row in rows.values("pk", "promised_by", "pushing", "text")}
 
 
 def is_over(shipment: Shipment) -> bool:

@@ -1,4 +1,4 @@
-"""Many orders' only parcels in few statements, registered and withdrawn: each ends as `shipping` leaves it.
+"""Many orders' only parcels in few statements, registered, withdrawn, put back: each ends as `shipping` leaves it.
 
 A test holds it so. Every other case goes through `shipping.ship` and `shipping.void`.
 """
@@ -19,7 +19,15 @@ from frozenshop.kernel.errors import Invalid, NotPossible
 from logistics import cadence, lateness, problems, tracking
 from logistics.archive.models import ArchivedWaybill
 from logistics.derivation import derive
-from logistics.models import Carrier, DriverLink, Shipment, ShipmentLine, ShipmentOrder, ShipmentStatus
+from logistics.models import (
+    Carrier,
+    DriverLink,
+    Shipment,
+    ShipmentLine,
+    ShipmentOrder,
+    ShipmentStatus,
+    TrackingEvent,
+)
 from logistics.shipping import _MOST_DELICATE_FIRST, check_waybill_no
 from orders import alerting, lifecycle
 from orders.facts import implausible
@@ -165,6 +173,100 @@ def void_all(parcels: Sequence[Withdrawal], actor: Actor) -> None:
     transaction.on_commit(lambda: lifecycle.MOVED.labels(OrderStatus.PAID).inc(len(ids)))
 
 
+@dataclass(frozen=True, slots=True)
+class Return:
+    """From a shipped order's only live parcel to the withdrawn one that it had replaced."""
+
+    order: Order
+    shipment: Shipment
+    former: Shipment
+    reason: str
+
+
+def returnable(asked: Sequence[Return]) -> list[Return]:
+    """Lock the parcels of locked orders, and return those that `put_back_all` takes.
+
+    Nobody has heard of either parcel, the same goods were in both, and the former one's number was nobody else's.
+    """
+    orders = [one.order.pk for one in asked]
+    live = ShipmentOrder.objects.filter(order_id__in=orders, shipment__voided_at=None).values_list(
+        "order_id", flat=True
+    )
+    boxes, now_in = Counter(live), unheard(one.shipment.pk for one in asked)
+    formers = Shipment.objects.filter(pk__in=[one.former.pk for one in asked]).exclude(voided_at=None)
+    withdrawn = {one.pk: one for one in formers.select_for_update().select_related("carrier").order_by("pk")}
+    told = TrackingEvent.objects.filter(shipment_id__in=withdrawn).values_list("shipment_id", flat=True).distinct()
+    numbers = Shipment.objects.filter(waybill_no__in=[one.waybill_no for one in withdrawn.values()])
+    held, heard = Counter(numbers.values_list("waybill_no", flat=True)), set(told)
+    alerts = Alert.objects.filter(order_id__in=orders, resolved_at=None).exclude(kind=AlertKind.SETTLEMENT)
+    about, goods = set(alerts.values_list("order_id", flat=True)), _goods([*now_in, *withdrawn])
+    found = []
+    for one in asked:
+        right, former = now_in.get(one.shipment.pk), withdrawn.get(one.former.pk)
+        if right is None or former is None or former.pk in heard or one.order.pk in about:
+            continue
+        if (
+            (one.order.status, one.order.not_shipped_after) == (OrderStatus.SHIPPED, None)
+            and (boxes[one.order.pk], held[former.waybill_no]) == (1, 1)
+            and former.shipped_at == right.shipped_at
+            and former.status == ShipmentStatus.NO_TRACE
+            and set(goods[right.pk]) == {one.order.pk}
+            and goods[former.pk] == goods[right.pk]
+            and sound(_parcel_of(one.order, former))
+        ):
+            found.append(Return(one.order, right, former, one.reason))
+    return found
+
+
+def put_back_all(returns: Sequence[Return], actor: Actor) -> None:
+    """Withdraw parcels and let those that they had replaced travel again, with what was in them.
+
+    For what `returnable` returned, inside the caller's transaction. Raises NotPossible where an order has moved;
+    nothing can be kept then.
+    """
+    if not returns:
+        return
+    void_all([Withdrawal(one.order, one.shipment, one.reason) for one in returns], actor)
+    shown = _wake(returns)
+    parcels = [_parcel_of(one.order, one.former) for one in returns]
+    _move(parcels, shown)
+    _record(parcels, [one.former for one in returns], shown, actor)
+
+
+def _wake(returns: Sequence[Return]) -> list[bool]:
+    """Let withdrawn parcels count again; return of each whether it shows more than before."""
+    now, formers = clock.now(), [one.former for one in returns]
+    around = cadence.surroundings(former.pk for former in formers)
+    changed: list[dict[str, Any]] = []
+    for one in returns:
+        one.former.voided_at, one.former.void_reason, one.former.updated_at = None, "", now
+        derived, beside = derive([], shipped_at=one.former.shipped_at, now=now), around[one.former.pk]
+        changed.append(tracking.bring_up_to_date(one.former, derived, "", [one.order], now, heard=False, around=beside))
+    columns = sorted(set().union(*changed))
+    values = {name: {former.pk: getattr(former, name) for former in formers} for name in columns}
+    differing = {name: many_rows.by_key(Shipment, name, told) for name, told in values.items()}
+    ids = [former.pk for former in formers]
+    Shipment.objects.filter(pk__in=ids).update(voided_at=None, void_reason="", updated_at=now, **differing)
+    for one in returns:
+        _look_for_lateness(one.former, one.order)
+    return [not tracking._SHOWN.isdisjoint(changes) for changes in changed]
+
+
+def _parcel_of(order: Order, shipment: Shipment) -> Parcel:
+    return Parcel(order, shipment.carrier, shipment.waybill_no, shipment.shipped_at)
+
+
+def _goods(shipment_ids: Iterable[int]) -> dict[int, dict[int, Counter[int]]]:
+    """Return what is in each box: by order, how many of each line."""
+    links = ShipmentOrder.objects.filter(shipment_id__in=list(shipment_ids))
+    found: dict[int, dict[int, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
+    for shipment_id, order_id, line_id, quantity in links.values_list(
+        "shipment_id", "order_id", "lines__order_line_id", "lines__quantity"
+    ):
+        found[shipment_id][order_id][line_id] += quantity or 0
+    return found
+
+
 _FORGOTTEN: Mapping[str, Any] = MappingProxyType(
     {
         **dict.fromkeys(("next_poll_at", "stale_after", "stale_since", "recheck_at", "delayed_since")),
@@ -213,7 +315,11 @@ def _watch(shipment: Shipment, order: Order) -> None:
     if order.promised_by is not None:
         shipment.next_poll_at = cadence.next_poll_at(shipment, now)
         Shipment.objects.filter(pk=shipment.pk).update(next_poll_at=shipment.next_poll_at)
-    if late := lateness.find(shipment, [order], now):
+    _look_for_lateness(shipment, order)
+
+
+def _look_for_lateness(shipment: Shipment, order: Order) -> None:
+    if late := lateness.find(shipment, [order], clock.now()):
         problems.open_about(shipment, late.kind, [order], problems.Trouble(late.detail, late.since))
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -132,9 +132,16 @@ def orders_of(shipment: Shipment) -> list[Order]:
 
 
 def bring_up_to_date(
-    shipment: Shipment, derived: Derived, origin: str, orders: Sequence[Order], now: dt.datetime, *, heard: bool
+    shipment: Shipment,
+    derived: Derived,
+    origin: str,
+    orders: Sequence[Order],
+    now: dt.datetime,
+    *,
+    heard: bool,
+    around: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Bring `shipment` up to date and return the columns that differ."""
+    """Bring `shipment` up to date and return the columns that differ. `around`: as for `cadence.next_poll_at`."""
     before = {field.attname: getattr(shipment, field.attname) for field in shipment._meta.concrete_fields}
     shipment.status, shipment.status_code = derived.status, derived.status_code[:MAX_CODE]
     shipment.reason = derived.reason
@@ -147,7 +154,7 @@ def bring_up_to_date(
     shipment.recheck_at = min((instant for instant in looks if instant), default=None)
     if heard or shipment.stale_since is None:
         shipment.stale_since, shipment.stale_after = None, anomalies.stale_after(shipment)
-    shipment.next_poll_at = cadence.next_poll_at(shipment, now)
+    shipment.next_poll_at = cadence.next_poll_at(shipment, now, around)
     return {name: getattr(shipment, name) for name, value in before.items() if getattr(shipment, name) != value}
 
 

@@ -43,7 +43,8 @@ def undo_many(asked: Sequence[tuple[str, Kept]], who: Who) -> list[str | Problem
     plain = _plain(asked)
     made = {number: order for number, order in plain.items() if told[number]["new"]}
     shipped = {number: order for number, order in plain.items() if number not in made}
-    ends = _ends(made, shipped)
+    swaps = _plain_swaps(asked, who)
+    ends = _ends(made, shipped) | _swap_all(swaps, who)
     snapshots.remove_all(
         list(made.values()), [parcel for number in made for parcel in told[number]["after"]["parcels"]]
     )
@@ -101,6 +102,27 @@ def _ends(made: Mapping[str, Order], shipped: Mapping[str, Order]) -> dict[str, 
         number: f"已恢复原状{heard.get(order.pk, '')}{known.get(order.pk, '')}" for number, order in shipped.items()
     }
     return {**removed, **restored}
+
+
+def _plain_swaps(asked: Sequence[tuple[str, Kept]], who: Who) -> list[shipping_many.Return]:
+    """Lock what was corrected, and return what goes back together."""
+    times = Counter(number for number, _ in asked)
+    told = {number: kept for number, kept in asked if times[number] == 1 and "wrong" in kept}
+    orders = Order.objects.select_for_update().filter(order_no__in=told).order_by("pk") if told else ()
+    parcels = Shipment.objects.in_bulk([kept[name] for kept in told.values() for name in ("right", "wrong")])
+    swaps = [
+        shipping_many.Return(order, parcels[kept["right"]], parcels[kept["wrong"]], who.reason)
+        for order in orders
+        if {(kept := told[order.order_no])["right"], kept["wrong"]} <= parcels.keys()
+    ]
+    return shipping_many.returnable(swaps) if swaps else []
+
+
+def _swap_all(swaps: Sequence[shipping_many.Return], who: Who) -> dict[str, str | Problem]:
+    shipping_many.put_back_all(swaps, who.actor)
+    reports = ShippingReport.objects.filter(order__in=[one.order for one in swaps], complete=True)
+    known = {report.order_id: report for report in reports.select_related("order")} if swaps else {}
+    return {one.order.order_no: _swapped(one.former, one.shipment, known.get(one.order.pk), who.user) for one in swaps}
 
 
 def _unship(shipped: Mapping[str, Order], told: Mapping[str, Kept], who: Who) -> None:
@@ -163,20 +185,24 @@ def _swap_back(order_no: str, kept: Kept, who: Who) -> str:
     if taken := holders.select_related("order").first():
         raise NotPossible(f"{wrong.waybill_no} 现在是订单 {taken.order.order_no} 的运单，不能改回")
     back = (wrong.carrier, wrong.waybill_no)
+    before = ShipmentOrder.objects.filter(shipment=wrong, order=link.order).values_list("linked_at", flat=True).first()
     shipping.void(right, order=link.order, reason=who.reason, actor=who.actor, replacement=back)
-    return f"已改回 {wrong.waybill_no}{_correct_wechat(link.order, who.user)}"
+    if before is not None:  # As it was: what was entered long ago isn't kept from WeChat like a new entry.
+        ShipmentOrder.objects.filter(shipment=wrong, order=link.order).update(linked_at=before)
+    report = ShippingReport.objects.filter(order=link.order, complete=True).first()
+    return _swapped(wrong, right, report, who.user)
 
 
-def _correct_wechat(order: Order, user: AbstractBaseUser) -> str:
-    """WeChat that has the whole shipping takes one correction of it."""
-    report = ShippingReport.objects.filter(order=order, complete=True).first()
+def _swapped(wrong: Shipment, right: Shipment, report: ShippingReport | None, user: AbstractBaseUser) -> str:
+    """Return what is to be said; WeChat that has the whole shipping takes one correction of it."""
+    said = f"已改回 {wrong.waybill_no}"
     if report is None or not correction.preview(report).correction:
-        return ""
+        return said
     try:
         correction.correct(report, user)
     except NotPossible as problem:
-        return f"。微信已收到原来的运单，没有更正：{problem.message}"
-    return "。微信已收到原来的运单，已用一次更正的机会"
+        return f"{said}。微信已收到 {right.waybill_no}，没有更正：{problem.message}"
+    return f"{said}。微信已收到 {right.waybill_no}，已用一次更正的机会"
 
 
 def _told(order: Order) -> str:

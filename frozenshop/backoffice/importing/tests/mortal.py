@@ -1,4 +1,7 @@
-"""A worker that checks, runs and undoes an import and kills itself between steps: run as a module, with a folder."""
+"""A worker that checks, runs and undoes an import and kills itself between steps: run as a module, with a folder.
+
+Of orders, each with its parcel; where the folder has a file `corrections`, of the right waybills of such orders.
+"""
 
 import datetime as dt
 import sys
@@ -11,6 +14,7 @@ from notifications.tests.dying import Dying
 
 COUNT = 64
 PASSES = 2
+WRONG, RIGHT = "SF00000000000", "SF90000000000"
 
 
 def main(folder: Path) -> None:
@@ -30,13 +34,14 @@ def main(folder: Path) -> None:
     dying = Dying(folder, passes=PASSES)
     dying.around(running, "_perform_many")
     dying.around(running, "_perform")
-    dying.around(kinds.taking, "perform")
+    correcting = (folder / "corrections").exists()
+    dying.around(*((kinds.sending, "correct") if correcting else (kinds.taking, "perform")))
     dying.around(kinds.undoing, "undo_many")
     dying.around(kinds.moves, "add_rows")
     if not (folder / "ready").exists():
         call_command("migrate", verbosity=0, skip_checks=True)
         call_command("load_base_data", stdout=(folder / "loaded").open("w"))
-        prepare(User.objects.create_superuser("owner"))
+        prepare(User.objects.create_superuser("owner"), correcting=correcting)
         (folder / "ready").touch()
     Lease.objects.update(until=clock.now() - dt.timedelta(seconds=1))
     work(running.TOPIC, OutboxMessage, outbox)
@@ -46,9 +51,10 @@ def main(folder: Path) -> None:
             moves.start(of)
         work(running.TOPIC, OutboxMessage, outbox)
     if not (folder / "counted").exists():
-        from orders.models import Order
+        from logistics.models import Shipment
 
-        (folder / "counted").write_text(str(Order.objects.filter(status="shipped").count()))
+        live = Shipment.objects.filter(voided_at=None, waybill_no__startswith=RIGHT if correcting else WRONG)
+        (folder / "counted").write_text(str(live.filter(orders__status="shipped").count()))
     if not Batch.objects.exclude(undo_of=None).exists():
         of.refresh_from_db()
         with transaction.atomic():
@@ -63,7 +69,7 @@ def work(topic, messages, outbox) -> None:
         time.sleep(0.01)
 
 
-def prepare(owner) -> None:
+def prepare(owner, *, correcting: bool) -> None:
     """Upload a file and ask for its check, which is where killing begins."""
     import io
 
@@ -73,16 +79,36 @@ def prepare(owner) -> None:
     from orders.importing import COLUMNS
     from orders.tests.test_importing import ROW, as_csv
 
-    parcel = {"paid_at": "2026-01-05 09:00", "carrier_code": "SF", "shipped_at": "2026-01-06"}
-    rows = [ROW | parcel | {"order_no": f"A{n}", "waybill_no": f"SF00000000000{n:02}"} for n in range(COUNT)]
-    body = as_csv([list(COLUMNS), *[[row[name] for name in COLUMNS] for row in rows]]).encode()
-    batch = moves.begin(IMPORT, title="导入", owner=owner, parameters={"what": "orders"})
+    if correcting:
+        send(COUNT)
+        what, columns = "corrections", ["order_no", "waybill_no"]
+        rows = [{"order_no": f"A{n}", "waybill_no": f"{RIGHT}{n:02}"} for n in range(COUNT)]
+    else:
+        parcel = {"paid_at": "2026-01-05 09:00", "carrier_code": "SF", "shipped_at": "2026-01-06"}
+        what, columns = "orders", list(COLUMNS)
+        rows = [ROW | parcel | {"order_no": f"A{n}", "waybill_no": f"{WRONG}{n:02}"} for n in range(COUNT)]
+    body = as_csv([columns, *[[row[name] for name in columns] for row in rows]]).encode()
+    batch = moves.begin(IMPORT, title="导入", owner=owner, parameters={"what": what})
     files.keep(batch, BatchFile.Kind.UPLOAD, "x.csv", "text/csv", io.BytesIO(body))
-    match = {name: at for at, name in enumerate(COLUMNS)}
-    told = {"what": "orders", "import": batch.pk, "match": match, "header_row": 1}
+    match = {name: at for at, name in enumerate(columns)}
+    told = {"what": what, "import": batch.pk, "match": match, "header_row": 1}
     check = moves.begin(CHECK, title="检查", owner=owner, parameters=told)
     moves.add_rows(check, [BatchRow(batch=check, number=1)])
     moves.start(check)
+
+
+def send(count: int) -> None:
+    """Make orders that have left under wrong numbers."""
+    from django.db import transaction
+
+    from frozenshop.backoffice.importing import sending
+    from frozenshop.kernel.actor import staff
+    from orders.tests.factories import make_order
+
+    for n in range(count):
+        make_order("paid", order_no=f"A{n}")
+    with transaction.atomic():
+        sending.ship([{"order_no": f"A{n}", "waybill_no": f"{WRONG}{n:02}"} for n in range(count)], staff(1))
 
 
 if __name__ == "__main__":

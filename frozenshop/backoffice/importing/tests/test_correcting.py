@@ -1,16 +1,20 @@
-"""Waybills that are corrected by the hundred end as those that are corrected one by one."""
+"""Waybills that are corrected, and put back, by the hundred end as those that are one by one."""
 
+import datetime as dt
 import re
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from frozenshop.backoffice.importing import sending
-from frozenshop.backoffice.importing.tests.test_undo import CLERK, do
+from frozenshop.backoffice.importing import sending, undoing
+from frozenshop.backoffice.importing.tests.test_undo import CLERK, do, exported, one_by_one, together, user
+from frozenshop.kernel import clock
 from frozenshop.kernel.errors import NotPossible
+from frozenshop.kernel.models import AuditEntry
+from logistics import shipping
 from logistics.archive.models import ArchivedWaybill
-from logistics.models import Shipment
+from logistics.models import Provider, Shipment, ShipmentOrder, Subscription
 from logistics.tests.factories import make_carrier, make_shipment, report
 from logistics.tests.test_many_at_once import last, state, topics
 from orders import alerting
@@ -18,6 +22,7 @@ from orders.models import AlertKind, Order
 from orders.tests.factories import line, make_order, order_payload
 
 pytestmark = pytest.mark.django_db
+assert user
 
 
 def sent(*numbers, lines=2):
@@ -89,3 +94,86 @@ def test_queries_of_corrections_do_not_grow_with_the_rows():
 
     count(1, 1)
     assert count(10, 2) == count(20, 12)
+
+
+def corrected(*numbers):
+    """Return what an import of corrections kept of each order."""
+    return list(zip(numbers, do(sending.correct, [right(number) for number in numbers]), strict=True))
+
+
+def test_many_corrections_are_taken_back_as_one_by_one(frozen, user):
+    orders = sent("X1", "X2", "X3")
+    Subscription.objects.bulk_create(
+        [Subscription(shipment=order.shipments.get(), provider=Provider.KDNIAO) for order in orders]
+    )
+    Order.objects.update(promised_by=clock.now() + dt.timedelta(days=1))
+    before, linked = exported(), list(ShipmentOrder.objects.order_by("pk").values_list("linked_at", flat=True))
+    one, *others = corrected("X1", "X2", "X3")
+    start = last()
+    frozen.shift(dt.timedelta(minutes=20))
+    assert one_by_one([one], user) == ["已改回 SF0000000000001"]
+    middle = last()
+    alone = topics(after=start)
+    with transaction.atomic():
+        assert together(others[::-1], user) == ["已改回 SF0000000000003", "已改回 SF0000000000002"]
+    assert topics(after=middle) == sorted(alone * 2)
+    told = [told_of(order) for order in orders]
+    assert told[1] == told[0] == told[2]
+    assert len(set(Shipment.objects.filter(voided_at=None).values_list("next_poll_at", flat=True))) == 1
+    live = ShipmentOrder.objects.filter(shipment__voided_at=None).order_by("shipment_id")
+    assert list(live.values_list("linked_at", flat=True)) == linked
+    frozen.shift(dt.timedelta(minutes=-20))  # the export tells how long a parcel has been silent
+    assert exported() == before
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """The orders that an undo takes by themselves."""
+    taken = []
+    real = undoing.undo
+    monkeypatch.setattr(undoing, "undo", lambda number, kept, who: taken.append(number) or real(number, kept, who))
+    return taken
+
+
+def test_what_goes_back_together_is_locked_and_what_is_not_plain_goes_alone(user, alone):
+    orders = sent(*(f"X{n}" for n in range(1, 9)))
+    ends = corrected(*(order.order_no for order in orders))
+    rights = [Shipment.objects.get(pk=end["right"]) for _, (_, end) in ends]
+    wrongs = [Shipment.objects.get(pk=end["wrong"]) for _, (_, end) in ends]
+    report(rights[1], "picked_up")
+    alerting.open_alert(AlertKind.MONEY_CONFLICT, subject="X3", order=orders[2])
+    alerting.open_alert(AlertKind.SETTLEMENT, subject="X4", order=orders[3])
+    report(wrongs[4], "picked_up")
+    make_shipment(make_order("paid", order_no="Y1"), waybill_no=wrongs[5].waybill_no, carrier=make_carrier("ZTO"))
+    shipping.void(rights[6], order=orders[6], reason="又错了", actor=CLERK)
+    with transaction.atomic():
+        said = together(ends, user)
+    assert alone == ["X2", "X3", "X5", "X6", "X7"]
+    assert [isinstance(one, NotPossible) for one in said] == [at in (1, 6) for at in range(8)]
+    live = Shipment.objects.filter(voided_at=None, pk__in=[one.pk for one in wrongs])
+    assert {one.pk for one in live} == {wrongs[at].pk for at in (0, 2, 3, 4, 5, 7)}
+
+
+def test_an_undo_of_corrections_by_the_job_is_on_record_by_order(correcting, alone):
+    sent("X1", "X2")
+    before = exported()
+    rows = [[number, right(number)["waybill_no"]] for number in ("X1", "X2")]
+    correcting.upload([["订单号", "运单号"], *rows]).check().run()
+    undone = correcting.undo()
+    assert (undone.state, undone.done, alone, exported()) == ("done", 2, [], before)
+    assert list(undone.rows.values_list("message", flat=True)) == ["已改回 SF0000000000001", "已改回 SF0000000000002"]
+    assert AuditEntry.objects.get(action="import.undone").details["count"] == 2
+
+
+def test_queries_of_taking_corrections_back_do_not_grow_with_the_rows(user):
+    def count(first, size):
+        numbers = [f"X{first + n}" for n in range(size)]
+        sent(*numbers)
+        ends = corrected(*numbers)
+        with CaptureQueriesContext(connection) as captured, transaction.atomic():
+            together(ends[::-1], user)
+        return len(captured)
+
+    count(1, 1)
+    assert count(10, 2) == count(20, 12)
+    assert not Shipment.objects.filter(voided_at=None, waybill_no__startswith="SF9").exists()

@@ -20,15 +20,19 @@ from frozenshop.kernel import clock
 from frozenshop.kernel.actor import staff
 from frozenshop.kernel.errors import NotPossible, Problem
 from frozenshop.kernel.models import AuditEntry, AuditSubject, OutboxMessage
-from logistics.models import Shipment
+from logistics.models import Carrier, Shipment
 from logistics.tests.factories import make_carrier, make_shipment, report
 from notifications.models import ShippingReport
+from notifications.tests.settling import Shop
+from notifications.tests.settling import report as settled
+from notifications.tests.wechat_sim import sim
 from orders import alerting, holds
 from orders.facts import Fact, FactType, record_fact
 from orders.intake import parse_order
 from orders.models import Alert, AlertKind, Order, OrderEvent, OrderLine
 from orders.tests.factories import SHOP, line, make_order, order_payload
 
+assert sim
 pytestmark = pytest.mark.django_db
 CLERK = staff(7)
 ASIDE = {"version", "updated_at", "recorded_at"}
@@ -251,17 +255,38 @@ def test_where_wechat_was_told_the_undo_says_so(user):
     assert "微信已收到" in undo("A1", end, user)
 
 
-def test_a_correction_taken_back_uses_the_one_correction_of_wechat(user, monkeypatch):
-    make_carrier("SF")
-    order = make_order("paid", order_no="A1")
-    make_shipment(order, waybill_no="SF0000000000001")
+@pytest.fixture
+def shop(sim, frozen, sf):
+    Carrier.objects.filter(pk=sf.pk).update(wechat_code="SF")
+    return Shop(sim, frozen)
+
+
+@pytest.mark.parametrize("way", [one_by_one, together])
+def test_a_correction_taken_back_uses_the_one_correction_of_wechat(user, shop, way):
+    order = shop.pay(order_no="A1")
+    shop.ship(order, waybill_no="SF0000000000001")
+    shop.later(5)
     [end] = do(sending.correct, [{"order_no": "A1", "waybill_no": "SF0000000000002"}])
-    ShippingReport.objects.create(order=order, state="uploaded", complete=True, content={"shipping_list": []})
-    used = []
-    monkeypatch.setattr(undoing.correction, "preview", lambda report: type("P", (), {"correction": True})())
-    monkeypatch.setattr(undoing.correction, "correct", lambda report, user: used.append(report.order_id))
-    assert "一次更正" in undo("A1", end, user)
-    assert (used, order.shipments.get(voided_at=None).waybill_no) == ([order.pk], "SF0000000000001")
+    shop.later()
+    with transaction.atomic():
+        [said] = way([("A1", end)], user)
+    assert said == "已改回 SF0000000000001。微信已收到 SF0000000000002，已用一次更正的机会"
+    shop.later()
+    told = [body["shipping_list"][0]["tracking_no"] for body in shop.asked()]
+    assert (told, settled(order).corrections) == (["SF0000000000002", "SF0000000000001"], 1)
+
+
+@pytest.mark.parametrize("way", [one_by_one, together])
+def test_what_wechat_was_told_before_a_correction_needs_none_when_that_is_taken_back(user, shop, way):
+    order = shop.pay(order_no="A1")
+    shop.ship(order, waybill_no="SF0000000000001")
+    shop.later()
+    [end] = do(sending.correct, [{"order_no": "A1", "waybill_no": "SF0000000000002"}])
+    shop.later()
+    with transaction.atomic():
+        assert way([("A1", end)], user) == ["已改回 SF0000000000001"]
+    shop.later()
+    assert (len(shop.asked()), settled(order).corrections) == (1, 0)
 
 
 def test_a_row_whose_person_was_erased_stays_and_says_so(shipping):
