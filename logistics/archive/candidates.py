@@ -143,7 +143,9 @@ def among(keys: Iterable[int]) -> RawSQL:
     return RawSQL(listed(keys) or "0", ())  # noqa: S611 (integers)
 
 
-def lock(model: type[Any], keys: Sequence[int], names: Sequence[str], **more: Expression) -> dict[int, dict[str, Any]]:
+def lock(
+    model: type[Any], keys: Sequence[int], names: Sequence[str], **more: Expression | Q
+) -> dict[int, dict[str, Any]]:
     """Lock rows in the order of their keys and return them; what somebody else has locked is left to another run."""
     rows = model._default_manager.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     return {row["id"]: row for row in rows.filter(pk__in=among(keys)).order_by("pk").values(*names, **more)}

@@ -7,17 +7,18 @@ in the hot tables is what is left to do.
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Model
+from django.db.models import F, Model, Q
 from django.db.models.expressions import RawSQL
 
 from frozenshop.kernel import clock, crypto
+from frozenshop.kernel.models import AuditEntry
 from logistics.archive import bodies, candidates, places
 from logistics.archive.candidates import Boxes, Rule
 from logistics.archive.models import (
@@ -66,8 +67,8 @@ class Composed:
     checksum: str
     body: bytes | None
     beside: str
+    erased_at: dt.datetime | None
     place: str = ""
-    erased_at: dt.datetime | None = None
 
     def literals(self, now: str) -> str:
         body = f"x'{self.body.hex()}'" if self.body is not None else "NULL"
@@ -75,7 +76,8 @@ class Composed:
         if not all(map(_PLAIN.fullmatch, plain)):
             raise ValueError(plain)
         month, note, checksum, place = plain
-        own = f"{self.bundle},'{month}','{note}',{self.rows},'{checksum}','{place}',{body},'{now}',NULL,NULL"
+        erased = f"'{_instant(self.erased_at)}'" if self.erased_at else "NULL"
+        own = f"{self.bundle},'{month}','{note}',{self.rows},'{checksum}','{place}',{body},'{now}',{erased},NULL"
         return f"({self.beside},{own})"
 
 
@@ -108,7 +110,8 @@ def move(ids: Sequence[int], rule: Rule) -> Moved:
     with transaction.atomic():
         shipments = candidates.lock(Shipment, boxes.shipments, candidates.SHIPMENT)
         beside = RawSQL(as_literals(BESIDE), ())  # noqa: S611 (our names)
-        orders = candidates.lock(Order, sorted(boxes.of_order), candidates.ORDER, beside=beside)
+        nameless = Q(consignee_sealed="")
+        orders = candidates.lock(Order, sorted(boxes.of_order), candidates.ORDER, beside=beside, nameless=nameless)
         if Boxes(ids) != boxes:  # somebody put another order in, or took one out
             return Moved(kept=len(ids))
         bundles = free(boxes, orders, shipments, rule)
@@ -151,11 +154,22 @@ def compose(
     """Return the archive's rows, each with its packed body."""
     chosen = {pk: boxes.of_order[pk] for together in bundles.values() for pk in together}
     bundle_of = {pk: key for key, together in bundles.items() for pk in together}
-    texts = rows.by_order(chosen)
-    return [_composed(orders[pk], bundle_of[pk], texts[pk]) for pk in sorted(chosen)]
+    texts, erased = rows.by_order(chosen), _erased(orders.values())
+    return [
+        _composed(orders[pk], bundle_of[pk], texts[pk], erased.get(orders[pk]["order_no"])) for pk in sorted(chosen)
+    ]
 
 
-def _composed(order: Values, bundle: int, texts: Mapping[str, Sequence[str]]) -> Composed:
+def _erased(orders: Iterable[Values]) -> dict[str, dt.datetime]:
+    """Return when orders lost their consignee on somebody's request, as the audit has it."""
+    nameless = [order["order_no"] for order in orders if order["nameless"]]
+    proofs = AuditEntry.objects.filter(action="order.erased", subject__in=nameless).order_by("at")
+    return dict(proofs.values_list("subject", "at")) if nameless else {}
+
+
+def _composed(
+    order: Values, bundle: int, texts: Mapping[str, Sequence[str]], erased_at: dt.datetime | None
+) -> Composed:
     packed, note = bodies.pack(texts), order["note"]
     return Composed(
         pk=order["id"],
@@ -168,6 +182,7 @@ def _composed(order: Values, bundle: int, texts: Mapping[str, Sequence[str]]) ->
         checksum=bodies.checksum(packed),
         body=packed,
         beside=order["beside"],
+        erased_at=erased_at,
     )
 
 
@@ -184,7 +199,7 @@ def store(rows: Sequence[Composed]) -> None:
 def insert(rows: Sequence[Composed]) -> None:
     """Write the orders' rows, their waybills' and their products', and see that they arrived. Raises BodyBroken."""
     into = _into(ArchivedOrder, *BESIDE, *OWN)
-    now = f"{clock.now().astimezone(dt.UTC):%Y-%m-%d %H:%M:%S.%f}"
+    now = _instant(clock.now())
     keys = listed(row.pk for row in rows)
     with connection.cursor() as cursor:
         for texts in _of_size([row.literals(now) for row in rows]):
@@ -202,6 +217,10 @@ def insert(rows: Sequence[Composed]) -> None:
     here = [row.pk for row in rows if row.body is not None]
     if _arrived(here) != len(here):
         raise bodies.BodyBroken
+
+
+def _instant(value: dt.datetime) -> str:
+    return f"{value.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
 _WAYBILL = (

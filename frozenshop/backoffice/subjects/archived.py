@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from frozenshop.backoffice.subjects.person import Person, receives
+from frozenshop.backoffice.subjects.person import NAMING, Person, names_somebody, receives
 from frozenshop.backoffice.subjects.texts import cleaned, staying
 from frozenshop.backoffice.subjects.words import Words
 from frozenshop.kernel import audit, crypto
@@ -16,8 +16,6 @@ from logistics.archive.bodies import Body
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, note_purpose
 from logistics.models import TrackingEvent
 from orders.models import Alert, OrderAccess, OrderEvent
-
-NOTHING = dict.fromkeys(("consignee_sealed", "phone_index", "name_index", "tail_index"), "")
 
 
 def waybills(rows: Iterable[ArchivedOrder]) -> list[str]:
@@ -42,10 +40,12 @@ def erase(pk: int, person: Person, actor: Actor, counts: Counter[str]) -> None:
         named = ArchivedWaybill.objects.filter(order_id__in=[one.pk for one in together])
         for rows, columns in [*staying(row.pk, row.order_no), (named, ("location",))]:
             counts["texts"] += cleaned(rows, columns, words)
-        _note(row, words)
         counts["accesses"] += OrderAccess.objects.filter(order_id=pk, customer__in=person.customers).delete()[0]
-        if theirs and row.consignee_sealed:
-            ArchivedOrder.objects.filter(pk=pk).update(**NOTHING)
+        if not theirs:
+            _note(row, words)
+        elif names_somebody(row):
+            ArchivedOrder.objects.filter(pk=pk).update(**dict.fromkeys(NAMING, ""))
+            retention.without_names([row])
             audit.record(actor, "order.erased", row.order_no)
             counts["archived"] += 1
 

@@ -13,7 +13,7 @@ from frozenshop.api import sessions
 from frozenshop.backoffice.batches.models import BatchFile, BatchRow
 from frozenshop.backoffice.finding.models import RecentSearch
 from frozenshop.backoffice.subjects import archived
-from frozenshop.backoffice.subjects.person import Person, archived_of, orders_of, receives
+from frozenshop.backoffice.subjects.person import NAMING, Person, archived_of, names_somebody, orders_of, receives
 from frozenshop.backoffice.subjects.texts import BATCH, cleaned, staying
 from frozenshop.backoffice.subjects.words import Words
 from frozenshop.kernel import audit, clock, crypto, logstore
@@ -124,13 +124,12 @@ def _order(pk: int, person: Person, actor: Actor, counts: Counter[str]) -> None:
         restoring.reached(lambda: places.forget([pk]))
         theirs = receives(person, order)
         words = Words(person.phones, person.openids, [order] if theirs else [])
-        Order.objects.filter(pk=pk).update(note=words(order.note))
+        Order.objects.filter(pk=pk).update(note="" if theirs else words(order.note))
         _texts(order, words, counts)
         gone = OrderAccess.objects.filter(order=order, customer__in=person.customers)
         counts["accesses"] += gone.delete()[0]
-        if theirs and order.consignee_sealed:
-            empty = dict.fromkeys(("consignee_sealed", "phone_index", "name_index", "tail_index"), "")
-            Order.objects.filter(pk=pk).update(**empty)
+        if theirs and names_somebody(order):
+            Order.objects.filter(pk=pk).update(**dict.fromkeys(NAMING, ""))
             audit.record(actor, "order.erased", order.order_no)
             counts["orders"] += 1
         versions.bump([pk])

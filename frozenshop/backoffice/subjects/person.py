@@ -13,6 +13,9 @@ from notifications.models import OfficialFollower, Unionid
 from orders import phones
 from orders.models import Customer, Order
 
+NAMING = ("consignee_sealed", "phone_index", "name_index", "tail_index")
+"""Columns of an order, here or archived, that say who receives it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -76,6 +79,11 @@ def archived_of(person: Person) -> QuerySet[ArchivedOrder]:
 def receives(person: Person, order: Order | ArchivedOrder) -> bool:
     """Say whether the consignee is this person: by the phone; for a buyer who never proved one, nothing says otherwise.
 
-    Who receives a present is somebody else, whose name and address stay.
+    Who receives a present is somebody else, whose name and address stay. Of an order whose consignee has had its term
+    the indexes are left.
     """
-    return order.phone_index in person.indexes if person.phones else bool(order.consignee_sealed)
+    return order.phone_index in person.indexes if person.phones else names_somebody(order)
+
+
+def names_somebody(order: Order | ArchivedOrder) -> bool:
+    return any(getattr(order, name) for name in NAMING)

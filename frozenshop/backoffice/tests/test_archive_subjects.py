@@ -12,7 +12,7 @@ from frozenshop.kernel import clock, crypto
 from frozenshop.kernel.actor import Actor, Source
 from frozenshop.kernel.errors import NotPossible, OrderNotFound
 from frozenshop.kernel.models import AuditEntry
-from logistics.archive import bodies, restoring, retention
+from logistics.archive import bodies, overdue, restoring, retention
 from logistics.archive.models import ArchivedOrder, ArchiveMonth
 from logistics.archive.tests.factories import archive, archived, finished
 from logistics.models import TrackingEvent
@@ -54,6 +54,7 @@ def test_on_request_it_goes_with_proof_and_the_facts_stay():
     assert NAME not in told()
     assert PHONE not in told()
     assert counts["archived"] == 1
+    assert (row.note_sealed, row.erased_at is None, ArchiveMonth.objects.get().erased) == ("", False, 1)
     assert AuditEntry.objects.filter(action="order.erased", subject=order.order_no).exists()
 
 
@@ -71,6 +72,35 @@ def test_erasing_twice_changes_nothing_more():
     before = ArchivedOrder.objects.values().get()
     erase()
     assert ArchivedOrder.objects.values().get() == before
+
+
+def test_what_was_erased_here_is_marked_so_when_it_is_archived_and_again_after_it_came_back():
+    order, other = finished(**WHO), finished()
+    erase()
+    proof = AuditEntry.objects.get(action="order.erased", subject=order.order_no)
+    for _ in range(2):
+        archive()
+        marks = dict(ArchivedOrder.objects.values_list("pk", "erased_at"))
+        assert marks == {order.pk: proof.at, other.pk: None}
+        assert ArchiveMonth.objects.get().erased == 1
+        restoring.restore(order.order_no, by=STAFF, reason="查账")
+        assert ArchiveMonth.objects.get().erased == 0
+
+
+@pytest.mark.parametrize("where", ["orders", "archived"])
+def test_what_has_had_its_term_loses_its_keys_on_request_and_keeps_its_mark(where):
+    make = archived if where == "archived" else finished
+    order = make(**WHO)
+    with later(1096):
+        expire()
+        list(overdue.erase_overdue())
+    marks = list(ArchivedOrder.objects.values_list("erased_at", flat=True))
+    assert erase()[where] == 1
+    (row,) = [*Order.objects.all(), *ArchivedOrder.objects.all()]
+    assert (row.phone_index, row.name_index, row.tail_index) == ("", "", "")
+    assert list(ArchivedOrder.objects.values_list("erased_at", flat=True)) == marks
+    assert AuditEntry.objects.get(action="person.erased").details[where] == 1
+    assert AuditEntry.objects.filter(action="order.erased", subject=order.order_no).exists()
 
 
 def test_who_travelled_in_the_same_box_keeps_what_is_theirs():
