@@ -11,6 +11,9 @@ from frozenshop.backoffice.batches.models import Batch, BatchRow
 from frozenshop.kernel.actor import Actor
 from frozenshop.kernel.errors import NotPossible, Problem
 
+WHOLE_FILE = "整份文件"
+"""What a step is called that isn't one of many."""
+
 
 class Kind:
     """The code behind a kind; what differs is overridden.
@@ -66,6 +69,10 @@ class Kind:
     def undo_many(self, batch: Batch, rows: list[BatchRow], done: list[BatchRow], actor: Actor) -> list[str | Problem]:
         """Take back what was done for the rows `done`, under the rules of `perform_many`; the last one stands first."""
         raise NotImplementedError
+
+    def place(self, number: int) -> str:
+        """Return what a row is called in the report: its number, or what it stands for."""
+        return str(number)
 
     def page(self, batch: Batch, user: User) -> dict[str, object]:
         """Return what the batch's page shows beside: `facts`, a list of (label, text); `link` (label, address), or

@@ -37,12 +37,17 @@ def page_of_rows(request: HttpRequest, batch: Batch) -> dict[str, Any]:
         found = list(rows.filter(number__gt=after)[: ROWS_SHOWN + 1])
         newer, older, shown = after > 0, len(found) > ROWS_SHOWN, found[:ROWS_SHOWN]
     return {
-        "shown": shown,
+        "shown": [(_place(batch, row), row) for row in shown],
         "state": state,
         "states": BatchRow.State.choices,
         "before": shown[0].number if shown and newer else None,
         "after": shown[-1].number if shown and older else None,
     }
+
+
+def _place(batch: Batch, row: BatchRow) -> str:
+    kind = known_kind(batch)
+    return kind.place(row.number) if kind else str(row.number)
 
 
 def rows_of(batch: Batch, state: str = "") -> QuerySet[BatchRow]:
@@ -67,7 +72,7 @@ def _lines(batch: Batch) -> Iterator[bytes]:
     yield b"\xef\xbb\xbf" + _csv([HEADER])
     last = 0
     while rows := list(rows_of(batch).filter(number__gt=last)[:ROWS_READ]):
-        cells = ((str(row.number), row.about, str(row.get_state_display()), row.message) for row in rows)
+        cells = ((_place(batch, row), row.about, str(row.get_state_display()), row.message) for row in rows)
         yield _csv([tuple(safe_cell(cell) for cell in line) for line in cells])
         last = rows[-1].number
 

@@ -174,14 +174,14 @@ def _row(run: Run, row: BatchRow) -> None:
     except Problem as problem:
         retried(_refuse)(run, row, wording.problem_text(problem))
         if run.kind.whole:
-            _give_up(run, f"第 {row.number} 行：{wording.problem_text(problem)}")
+            _give_up(run, wording.problem_text(problem))
     except Exception as error:
         logger.exception("batch.row_failed", batch_id=run.batch.pk, row=row.number)
         sentence = f"程序错误（{type(error).__name__}），已记入日志"
         retried(_refuse)(run, row, sentence)
         run.faults += 1
         if run.kind.whole or run.faults >= FAULTS_BORNE:
-            _give_up(run, f"第 {row.number} 行：{sentence}")
+            _give_up(run, sentence if run.kind.whole else f"第 {row.number} 行：{sentence}")
 
 
 def _give_up(run: Run, message: str) -> None:

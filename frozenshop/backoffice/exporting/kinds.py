@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from frozenshop.backoffice.batches import files, moves
-from frozenshop.backoffice.batches.kinds import Kind
+from frozenshop.backoffice.batches.kinds import WHOLE_FILE, Kind
 from frozenshop.backoffice.batches.models import Batch, BatchFile, BatchRow
 from frozenshop.backoffice.exporting import columns
 from frozenshop.backoffice.exporting.cells import Column, Marks
@@ -79,6 +79,9 @@ class Export(Kind):
         Batch.objects.filter(pk=batch.pk).update(
             parameters={**batch.parameters, "rows": count}, message=f"共 {count:,} 行"
         )
+
+    def place(self, number: int) -> str:
+        return f"第 {number - FIRST_STRETCH + 1} 段" if number >= FIRST_STRETCH else WHOLE_FILE
 
     def page(self, batch: Batch, user: User) -> dict[str, object]:
         how = "打码" if _masked(batch) else "未打码"

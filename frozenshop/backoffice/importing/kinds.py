@@ -1,6 +1,8 @@
 """The two kinds of batches behind an import: the check, which writes nothing but its report, and the import itself."""
 
+import heapq
 import itertools
+import math
 import os
 import tempfile
 from collections import Counter
@@ -78,14 +80,22 @@ class Check(_OfFile):
 
     def finish(self, batch: Batch, actor: Actor) -> None:
         """Count what was found, and write the report."""
-        counts: Counter[str] = Counter(finding.kind for finding in found_by(batch))
+        counts, firsts = Counter[str](), []
+        steps = BatchRow.objects.filter(batch=batch, state=_State.DONE).values_list("number", flat=True)
+        for number in list(steps):
+            if found := _found_in(batch, number):
+                counts.update(finding.kind for finding in found)
+                firsts.append([min(finding.row for finding in found), number])
+        batch.parameters |= {"counts": dict(counts), "firsts": sorted(firsts)}
         report.keep(batch, found_by(batch))
-        batch.parameters["counts"] = dict(counts)
         Batch.objects.filter(pk=batch.pk).update(parameters=batch.parameters)
+
+    def place(self, number: int) -> str:
+        return f"第 {number - 1} 段" if number > 1 else kinds.WHOLE_FILE
 
     def page(self, batch: Batch, user: User) -> dict[str, object]:
         address = reverse("admin:import_one", args=[batch.parameters["import"]])
-        return {"facts": [], "link": ("查看检查结果", address)}
+        return {"unit": "段", "facts": [], "link": ("查看检查结果", address)}
 
     def _read(self, batch: Batch, row: BatchRow, of: Batch) -> str:
         BatchRow.objects.filter(batch=of).delete()
@@ -145,12 +155,23 @@ def compare(what: What, given: Sequence[Mapping[str, Any]]) -> list[list[Finding
 
 
 def found_by(check: Batch) -> Iterator[Finding]:
-    """Yield all that a check has found, in the order of its steps; a step's rows are held, never the whole."""
-    for number in (
-        BatchRow.objects.filter(batch=check, state=_State.DONE).order_by("number").values_list("number", flat=True)
-    ):
-        step = BatchRow.objects.get(batch=check, number=number)
-        yield from (Finding(**told) for told in (step.before if step.before_sealed else []))
+    """Yield all that a finished check has found, by row and column of the file; few steps are held at once.
+
+    A step's orders are those whose last rows it has read: its first finding may stand above those of an earlier one.
+    """
+    columns, firsts, order = check.parameters["match"], check.parameters["firsts"], itertools.count()
+    held: list[tuple[int, int, int, Finding]] = []
+    for (_, number), (until, _) in itertools.pairwise([*firsts, (math.inf, 0)]):
+        for finding in _found_in(check, number):
+            place = columns.get(finding.column, len(columns))
+            heapq.heappush(held, (finding.row, place, next(order), finding))
+        while held and held[0][0] < until:
+            yield heapq.heappop(held)[-1]
+
+
+def _found_in(check: Batch, number: int) -> list[Finding]:
+    step = BatchRow.objects.get(batch=check, number=number)
+    return [Finding(**told) for told in step.before] if step.before_sealed else []
 
 
 class Import(_OfFile):

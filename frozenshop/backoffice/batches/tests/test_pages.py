@@ -88,7 +88,7 @@ def test_the_rows_are_paged_by_their_numbers(owner, client):
     batch = make_batch(owner, *(f"A{n}" for n in range(1, 121)))
 
     def shown(**query):
-        return [row.number for row in client.get(page(batch), query).context["rows"]["shown"]]
+        return [row.number for _, row in client.get(page(batch), query).context["rows"]["shown"]]
 
     assert (shown()[0], shown()[-1]) == (1, 50)
     assert (shown(after=50)[0], shown(after=100)) == (51, list(range(101, 121)))
@@ -99,7 +99,7 @@ def test_the_rows_are_paged_by_their_numbers(owner, client):
 def test_the_rows_of_one_state_can_be_looked_at_alone(owner, client):
     batch = start(make_batch(owner, "A", "NO", "B"))
     work()
-    assert [row.about for row in client.get(page(batch), {"row": "refused"}).context["rows"]["shown"]] == ["NO"]
+    assert [row.about for _, row in client.get(page(batch), {"row": "refused"}).context["rows"]["shown"]] == ["NO"]
 
 
 def test_the_report_is_a_file_without_formulas_and_taking_it_is_recorded(owner, client):

@@ -453,6 +453,14 @@ def test_a_stretch_costs_the_same_however_many_orders_are_in_it(client, owner, m
     assert count(3) == count(6) <= 20
 
 
+def test_what_concerns_the_whole_file_has_no_row_number_in_the_report(client):
+    make_orders(4)
+    export(client)
+    work()
+    report = b"".join(client.get(address(Batch.objects.get(), "report"))).decode("utf-8-sig").splitlines()
+    assert [line.split(",")[0] for line in report[1:]] == ["整份文件", "第 1 段", "第 2 段"]
+
+
 def test_the_form_says_how_many_without_counting_them_all(client, monkeypatch):
     monkeypatch.setattr(views, "COUNTED_TO", 5)
     make_orders(7)

@@ -46,6 +46,12 @@ def test_a_good_file_is_matched_checked_and_imported(importing):
     assert importing.rows == [("A1", "done"), ("B2", "done")]
 
 
+def test_the_steps_of_a_check_are_not_called_rows(importing):
+    importing.upload(table({})).check()
+    shown = importing.client.get(f"/admin/backoffice/batch/{importing.checked.pk}/change/").context["rows"]["shown"]
+    assert [place for place, _ in shown] == ["整份文件", "第 1 段"]
+
+
 def test_the_dry_run_writes_no_order(importing):
     importing.upload(table({"order_no": "B2"} | PARCEL)).check()
     assert (Order.objects.count(), Shipment.objects.count(), importing.batch.state) == (0, 0, "preview")
@@ -161,6 +167,29 @@ def test_the_report_holds_all_that_was_found(importing):
 
 
 # --- waybills and corrections ----------------------------------------------------------------------
+
+
+def test_problems_stand_by_row_and_column_whichever_step_found_them(importing, monkeypatch):
+    monkeypatch.setattr("frozenshop.backoffice.importing.kinds.CHECKED_AT_ONCE", 2)
+    make_order("cancelled", order_no="B2")
+    importing.upload(
+        table(
+            {"order_no": "A1", "quantity": "x", "placed_at": "x"},
+            {"order_no": "B2"} | PARCEL,
+            {"order_no": "C3", "unit_price": "x", "consignee_phone": "x"},
+            {"order_no": "D4", "quantity": "x"},
+            {"order_no": "A1", "sku": "S2", "city": "深圳市"},
+        )
+    ).check()
+    found = [(row, column) for row, column, _ in importing.found]
+    heads = list(COLUMNS)
+    assert [row for row, _ in found] == sorted(row for row, _ in found)
+    assert found == sorted(found, key=lambda one: (one[0], heads.index(one[1])))
+    assert len(found) >= 8
+    lines = list(
+        csv.reader(io.StringIO(b"".join(importing.client.get(importing.page + "report/")).decode("utf-8-sig")))
+    )
+    assert [int(line[0]) for line in lines[1:]] == [row for row, _ in found]
 
 
 def test_orders_are_shipped_by_file_with_the_carrier_told_by_the_number(shipping):
