@@ -12,7 +12,7 @@ from frozenshop.backoffice.importing.findings import Finding, of_cell
 from frozenshop.backoffice.importing.matching import MAX_ROWS
 from frozenshop.kernel.errors import Invalid
 from logistics.shipping import check_waybill_no
-from orders import reading
+from orders import phones, reading
 from orders.consignee import Consignee
 from orders.importing import Group, OrderFile, Parcel, cell_value
 from orders.intake import LineInput, OrderInput, is_order_no
@@ -21,6 +21,7 @@ from orders.packages import MANY, structure
 from orders.spreadsheets import Cell, Unreadable, open_sheet
 
 _NAMES = tuple(field.name for field in dataclasses.fields(OrderInput))
+IS_PHONE = "是电话号码，不是订单号：请核对每一列是什么"
 _INSTANTS = ("placed_at", "paid_at", "updated_at", "promised_by")
 
 
@@ -88,10 +89,20 @@ def _of_group(group: Group, seen: Seen) -> Row:
     findings += [Finding(row, "order_no", "duplicate_row", f"与第 {first} 行完全相同") for row, first in group.repeats]
     for parcel in group.parcels:
         findings += waybill_findings(parcel.row, parcel.waybill_no, group.order_no, seen)
-    order = group.order
+    order = None if is_phone(group.order_no) else group.order
+    if is_phone(group.order_no):
+        findings.append(Finding(group.rows[0], "order_no", "cell", IS_PHONE))
     given = None if order is None else {"order": to_json(order), "parcels": [_parcel(one) for one in group.parcels]}
-    number = group.rows[0]
-    return Row(number, group.order_no if is_order_no(group.order_no) else "", given, findings)
+    about = group.order_no if is_order_no(group.order_no) and not is_phone(group.order_no) else ""
+    return Row(group.rows[0], about, given, findings)
+
+
+def is_phone(text: str) -> bool:
+    """Say whether what stands for an order number is a phone: of a column that was matched wrongly."""
+    try:
+        return bool(phones.normalise(text))
+    except Invalid:
+        return False
 
 
 def _phone_for_sf(finding: Finding, parcels: tuple[Parcel, ...]) -> Finding:
@@ -115,8 +126,8 @@ def _of_cells(number: int, cells: list[Cell], match: Mapping[str, int], what: Wh
     refused = {finding.column for finding in findings}
     empty = (name for name in what.required if name not in refused and not values.get(name))
     findings += [Finding(number, name, "cell", "必填") for name in empty]
-    if order_no and not is_order_no(order_no):
-        findings.append(Finding(number, "order_no", "cell", "不是订单号"))
+    if order_no and (is_phone(order_no) or not is_order_no(order_no)):
+        findings.append(Finding(number, "order_no", "cell", IS_PHONE if is_phone(order_no) else "不是订单号"))
         order_no = ""
     if values.get("shipped_at") and reading.instant(values["shipped_at"]) is None:
         findings.append(Finding(number, "shipped_at", "cell", "时间不存在，或年份不在 2000 至 2100 之间"))

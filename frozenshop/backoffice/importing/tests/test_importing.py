@@ -133,6 +133,19 @@ def test_nothing_of_a_file_lies_in_the_clear(importing):
     assert not [text for text in told if "欧阳雪" in text or "13812341234" in text or "某某" in text]
 
 
+@pytest.mark.parametrize("phone", ["13812341234", "021-12345678", "13812341234-1234"])
+def test_a_phone_in_the_column_of_order_numbers_is_refused_and_kept_nowhere(importing, shipping, phone):
+    for one, rows in (
+        (importing, table({"order_no": phone})),
+        (shipping, [["订单号", "快递单号"], [phone, "SF0000000000001"]]),
+    ):
+        one.upload(rows).check()
+        assert one.found == [(2, "order_no", "cell")]
+        assert one.rows == [("", "refused")]
+    kept = [*BatchRow.objects.values_list("about", "message"), *Batch.objects.values_list("message", "parameters")]
+    assert phone not in str(kept)
+
+
 def test_the_match_is_remembered_for_the_same_header(importing):
     heads = ["编号甲", *HEADS[1:]]
     importing.upload(table({"order_no": "A1"}, columns=heads))
