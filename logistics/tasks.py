@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from frozenshop.kernel import outbox
 from logistics import batches, incidents, messages, polling, rereading, staleness, waybill_endings
 from logistics.archive import jobs as archive_jobs
+from logistics.archive.models import ArchivedOrder
 from logistics.contracts import watch
 from logistics.learning import fitting
 from logistics.models import ProviderMessage, Shipment
+from orders import access
 from orders.models import Customer
 
 
@@ -141,7 +143,7 @@ def grant_archived(customer_id: int) -> None:
     """Show a customer the archived orders that their verified phone shows."""
     customer = Customer.objects.select_for_update().filter(pk=customer_id).first()
     if customer is not None:
-        archive_jobs.grant_by_phone(customer)
+        access.grant_by_phone(customer, among=ArchivedOrder)
 
 
 @outbox.consumer("logistics.fit_eta", transactional=False, time_limit=1800)

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from frozenshop.kernel import clock, crypto, outbox
 from orders import phones
@@ -76,12 +76,12 @@ def bind_phone(customer: Customer, phone: str, verified_at: dt.datetime) -> list
         return former
 
 
-def grant_by_phone(customer: Customer) -> None:
-    """Add the rows for every order that the customer's verified phone shows, in batches."""
+def grant_by_phone(customer: Customer, among: type[Model] = Order) -> None:
+    """Add the rows for every order that the customer's verified phone shows, in batches; `among`: here or archived."""
     phone = customer.open_phone()
     if phone is None or customer.phone_verified_at is None:
         return
-    orders = Order.objects.filter(
+    orders = among._default_manager.filter(
         phone_index__in=crypto.blind_indexes(phone, purpose="phone"),
         placed_at__gte=customer.phone_verified_at - LOOK_BACK,
     ).order_by("pk")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import time_machine
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from frozenshop.backoffice.demo.journeys import make_journey
 from frozenshop.backoffice.demo.seeder import Seeder
@@ -23,8 +23,9 @@ from frozenshop.kernel.logstore import stores
 from frozenshop.kernel.logstore.mongo import MongoStore
 from frozenshop.kernel.tests.mongo import Mongo
 from logistics import messages
-from logistics.archive import bodies, jobs, mongo, moving, places, restoring, retention
+from logistics.archive import bodies, jobs, mongo, moving, places, restoring, rewriting
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, ArchiveMonth
+from logistics.archive.tables import TEXTS
 from logistics.archive.tests.factories import archive, finished, hot_rows
 from logistics.models import Shipment, TrackingEvent
 from logistics.providers.base import ProviderReport
@@ -298,7 +299,9 @@ def test_what_mongodb_did_not_keep_is_not_removed(in_mongo, monkeypatch):
 def test_changed_texts_replace_the_former_body(in_mongo):
     order = finished()
     archive()
-    retention.rewrite(list(ArchivedOrder.objects.all()), lambda text: "***", retention.TEXTS)
+    with transaction.atomic():
+        rows = list(ArchivedOrder.objects.select_for_update())
+        rewriting.rewrite(rows, places.read_all(rows), lambda text: "***", TEXTS)
     assert len(documents(in_mongo)) == 1
     body = restoring.opened(ArchivedOrder.objects.get(pk=order.pk))
     assert {one.text for one in body.of(TrackingEvent)} == {"***"}

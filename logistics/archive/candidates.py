@@ -16,7 +16,7 @@ from frozenshop.kernel import clock
 from logistics.archive.models import Restoration
 from logistics.archive.snapshots import listed
 from logistics.cadence import FINAL
-from logistics.models import Shipment, ShipmentOrder
+from logistics.models import ShipmentOrder
 from orders import holds
 from orders.models import Alert, Order, OrderStatus
 
@@ -171,6 +171,3 @@ def needed(orders: Mapping[int, Mapping[str, Any]], rule: Rule) -> set[int]:
         keeps: Kept = import_string(name)
         kept |= set(keeps(numbers))
     return {pk for pk in kept if pk is not None}
-
-
-__all__ = ["FINISHED", "ORDER", "SHIPMENT", "Boxes", "Rule", "Shipment", "among", "lock", "needed", "over", "pages"]

@@ -7,19 +7,15 @@ import time
 import structlog
 from django.conf import settings
 
-from frozenshop.kernel import clock, crypto
+from frozenshop.kernel import clock
 from logistics.archive import moving, overdue, places, retention
 from logistics.archive.candidates import Rule
-from logistics.archive.models import ArchivedOrder
 from logistics.archive.moving import Moved
-from orders.access import LOOK_BACK, insert_missing
-from orders.models import Customer
 
 logger = structlog.get_logger(__name__)
 
 A_WHILE = 120.0
 """Seconds: well below the limit that ends a task."""
-GRANTED = 500
 
 
 def move_for_a_while(seconds: float = A_WHILE) -> bool:
@@ -61,18 +57,3 @@ def sweep_for_a_while(after: str = "", seconds: float = A_WHILE) -> str:
             break
     logger.info("archive.swept", strays=strays)
     return after
-
-
-def grant_by_phone(customer: Customer) -> None:
-    """Add the rows for every archived order that the customer's verified phone shows, in batches."""
-    phone = customer.open_phone()
-    if phone is None or customer.phone_verified_at is None:
-        return
-    rows = ArchivedOrder.objects.filter(
-        phone_index__in=crypto.blind_indexes(phone, purpose="phone"),
-        placed_at__gte=customer.phone_verified_at - LOOK_BACK,
-    ).order_by("pk")
-    last = 0
-    while batch := list(rows.filter(pk__gt=last).values_list("pk", "placed_at")[:GRANTED]):
-        insert_missing(customer, batch)
-        last = batch[-1][0]

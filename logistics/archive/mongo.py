@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from frozenshop.kernel import clock
 from frozenshop.kernel.logstore.mongo import DUPLICATE, SELECT_MS, WRITE_MS
 from logistics.archive.models import ArchivedOrder
-from logistics.archive.places import Held, Key, PlaceDown, Swept
+from logistics.archive.places import Held, Key, PlaceDown, Swept, key_of
 
 Document = dict[str, Any]
 SWEPT = 2000
@@ -42,7 +42,7 @@ class InMongo:
         now = clock.now()
         writes = [
             ReplaceOne(
-                {"_id": _name(_key(row))},
+                {"_id": _name(key_of(row))},
                 {"order": row.pk, "month": row.month, "at": now, "body": Binary(row.body or b"")},
                 upsert=True,
             )
@@ -59,7 +59,7 @@ class InMongo:
 
     def read(self, rows: Iterable[Held]) -> Mapping[int, bytes]:
         with _outages():
-            found = self._bodies().find({"_id": {"$in": [_name(_key(row)) for row in rows]}})
+            found = self._bodies().find({"_id": {"$in": [_name(key_of(row)) for row in rows]}})
             return {int(document["order"]): bytes(document["body"]) for document in found}
 
     def drop(self, keys: Sequence[Key]) -> None:
@@ -76,7 +76,7 @@ class InMongo:
         with _outages():
             page = self._bodies().find({"_id": {"$gt": after}}, {"order": 1, "at": 1}).sort("_id", 1).limit(SWEPT)
             found = list(page)
-        named = {_name(_key(row)) for row in _rows_of([int(document["order"]) for document in found])}
+        named = {_name(key_of(row)) for row in _rows_of([int(document["order"]) for document in found])}
         limit = before.astimezone(dt.UTC).replace(tzinfo=None)  # as they are read
         strays = [one for one in found if one["_id"] not in named and one["at"] < limit]
         if strays:
@@ -104,10 +104,6 @@ class InMongo:
 
 def _rows_of(order_ids: Sequence[int]) -> Iterable[ArchivedOrder]:
     return ArchivedOrder.objects.filter(pk__in=order_ids, place=ArchivedOrder.Place.MONGODB).only("checksum")
-
-
-def _key(row: Held) -> Key:
-    return row.pk, row.checksum
 
 
 def _name(key: Key) -> str:

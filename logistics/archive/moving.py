@@ -29,7 +29,7 @@ from logistics.archive.models import (
     Restoration,
     note_purpose,
 )
-from logistics.archive.snapshots import Rows, RowsMoved, listed
+from logistics.archive.snapshots import Rows, listed
 from logistics.archive.tables import as_literals
 from logistics.models import Shipment, ShipmentOrder
 from orders import versions
@@ -275,6 +275,3 @@ def count(rows: Sequence[Composed] | Sequence[ArchivedOrder], sign: int) -> None
         }
         ArchiveMonth.objects.get_or_create(month=month)
         ArchiveMonth.objects.filter(month=month).update(**changes)
-
-
-__all__ = ["Moved", "RowsMoved", "Rule", "archive", "count", "free", "insert", "move", "store"]

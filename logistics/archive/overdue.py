@@ -15,8 +15,8 @@ from django.db.models import Model, Q, QuerySet
 from frozenshop.kernel import clock
 from logistics.archive import candidates
 from logistics.archive.candidates import Boxes
-from logistics.archive.retention import PERSONAL, TEXTS, WORDING, Erased
-from logistics.archive.tables import TABLES
+from logistics.archive.retention import PERSONAL, WORDING, Erased
+from logistics.archive.tables import TABLES, TEXTS
 from logistics.models import Shipment
 from orders import holds, versions
 from orders.contention import retried

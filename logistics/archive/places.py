@@ -6,13 +6,12 @@ dead can't put an older one over it.
 
 import datetime as dt
 import functools
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 
-from logistics.archive.bodies import BodyBroken
+from logistics.archive.bodies import BodyBroken, checksum
 from logistics.archive.models import ArchivedOrder
 
 Place = ArchivedOrder.Place
@@ -86,6 +85,10 @@ class InRows:
         return Swept("", 0)
 
 
+def key_of(row: Held) -> Key:
+    return row.pk, row.checksum
+
+
 def configured() -> Bodies:
     """Return where new bodies go."""
     return of(Place.MONGODB if settings.MONGODB_URL else Place.DATABASE)
@@ -129,7 +132,7 @@ def forget(order_ids: Sequence[int]) -> None:
 
 
 def intact(row: Held, body: bytes) -> bool:
-    return hashlib.sha256(body).hexdigest() == row.checksum
+    return checksum(body) == row.checksum
 
 
 def read_back(bodies: Bodies, rows: Sequence[Held]) -> None:

@@ -5,9 +5,8 @@ staff's reasons and notes) go with theirs, inside the body. What a legal hold co
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -15,28 +14,16 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from frozenshop.kernel import clock
-from logistics.archive import bodies, places
+from logistics.archive import places, rewriting
 from logistics.archive.models import ArchivedOrder, ArchiveMonth
-from logistics.archive.places import Key
+from logistics.archive.tables import TEXTS
 from orders import holds
 
 logger = structlog.get_logger(__name__)
 
 BATCH = 200
-
-TEXTS: Mapping[str, tuple[str, ...]] = {
-    "orders_orderevent": ("reason",),
-    "orders_alert": ("detail", "resolution"),
-    "orders_alertnote": ("text",),
-    "logistics_shipment": ("void_reason",),
-    "logistics_trackingevent": ("text",),
-    "logistics_subscription": ("detail",),
-}
-"""Columns of a body in which carriers and staff wrote what they liked."""
-
-
-NAMING = {**TEXTS, "logistics_trackingevent": ("text", "location")}
-"""Where a person may be named: carriers write all sorts of things into a place."""
+_ABOUT = ("order_no", "customer_id", "phone_index")
+"""What a legal hold is known by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +83,6 @@ def _free(rows: Sequence[ArchivedOrder]) -> list[ArchivedOrder]:
     return [row for row in found if not held.covers({name: getattr(row, name) for name in _ABOUT})]
 
 
-_ABOUT = ("order_no", "customer_id", "phone_index")
-
-
 def _personal(rows: Sequence[ArchivedOrder]) -> int:
     with transaction.atomic():
         return without_names(_free(rows))
@@ -117,85 +101,14 @@ def without_names(locked: Sequence[ArchivedOrder]) -> int:
 
 
 def _texts(rows: Sequence[ArchivedOrder]) -> int:
-    return rewrite(rows, lambda value: "", TEXTS, stamp=True)
-
-
-def rewrite(
-    rows: Sequence[ArchivedOrder],
-    clean: Callable[[str], str],
-    where: Mapping[str, tuple[str, ...]],
-    *,
-    stamp: bool = False,
-) -> int:
-    """Change the texts within bodies, and their checksums with them; return how many bodies changed or were looked at.
-
-    What is damaged is passed over with `stamp`: it must not keep the rest, and stays overdue until it is mended. Else
-    raises BodyBroken; also PlaceDown: nothing of these rows is changed.
-    """
+    """What is damaged is passed over: it must not keep the rest, and stays overdue until it is mended."""
     with transaction.atomic():
-        locked = _free(rows) if stamp else list(_locked(rows))
-        found = places.read_all(locked)
-        for row in locked:
+        free = _free(rows)
+        found = places.read_all(free)
+        for row in free:
             if row.pk not in found:
                 logger.error("archive.body_broken", order_no=row.order_no)
-                if not stamp:
-                    raise bodies.BodyBroken(row.order_no)
-        former = {row.pk: _key(row) for row in locked}
-        looked_at = [row for row in locked if row.pk in found]
-        changed = [row for row in looked_at if _clean(row, found[row.pk], clean, where)]
-        drop_former = _write_away([row for row in changed if row.place != ArchivedOrder.Place.DATABASE], former)
-        for row in changed:
-            ArchivedOrder.objects.filter(pk=row.pk).update(body=row.body, checksum=row.checksum)
-        if stamp:
-            looked = ArchivedOrder.objects.filter(pk__in=[row.pk for row in looked_at])
-            looked.update(texts_erased_at=clock.now())
-        transaction.on_commit(drop_former, robust=True)  # what it fails to drop, the sweep does
-    return len(looked_at) if stamp else len(changed)
-
-
-def _locked(rows: Sequence[ArchivedOrder]) -> QuerySet[ArchivedOrder]:
-    return ArchivedOrder.objects.select_for_update().filter(pk__in=[row.pk for row in rows]).order_by("pk")
-
-
-def _clean(row: ArchivedOrder, body: bytes, clean: Callable[[str], str], where: Mapping[str, tuple[str, ...]]) -> bool:
-    """Rewrite a row's body in hand; say whether it changed."""
-    content = bodies.inflate(body)
-    if not change_texts(content, clean, where):
-        return False
-    row.body = bodies.repack(content)
-    row.checksum = bodies.checksum(row.body)
-    return True
-
-
-def change_texts(content: Mapping[str, Any], clean: Callable[[str], str], where: Mapping[str, tuple[str, ...]]) -> bool:
-    changed = False
-    for table, names in where.items():
-        columns = content["columns"].get(table, [])
-        wanted = [columns.index(name) for name in names if name in columns]
-        for values in content["rows"].get(table, ()):
-            for place in wanted:
-                if values[place] and (after := clean(values[place])) != values[place]:
-                    values[place], changed = after, True
-    return changed
-
-
-def _write_away(rows: Sequence[ArchivedOrder], former: Mapping[int, Key]) -> Callable[[], None]:
-    """Write changed bodies to where they lie, and return what drops the former ones once that is committed."""
-    for place in {row.place for row in rows}:
-        store, theirs = places.of(place), [row for row in rows if row.place == place]
-        store.put(theirs)
-        places.read_back(store, theirs)
-        # The rows are locked: what else lies there of them was left by batches that came to nothing.
-        store.drop_others([row.pk for row in theirs], [key for row in theirs for key in (former[row.pk], _key(row))])
-    for row in rows:
-        row.body = None
-
-    def drop_former() -> None:
-        for place in {row.place for row in rows}:
-            places.of(place).drop([former[row.pk] for row in rows if row.place == place])
-
-    return drop_former
-
-
-def _key(row: ArchivedOrder) -> Key:
-    return row.pk, row.checksum
+        sound = [row for row in free if row.pk in found]
+        rewriting.rewrite(sound, found, lambda text: "", TEXTS)
+        ArchivedOrder.objects.filter(pk__in=[row.pk for row in sound]).update(texts_erased_at=clock.now())
+    return len(sound)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import BooleanField, DateTimeField, Field, Model
 
-from logistics.archive.tables import APART, ORDERS, SHIPMENTS, TABLES, Travelling, as_json
+from logistics.archive.tables import TABLES, Travelling, as_json
 from logistics.models import Shipment
 from orders.models import Order
 
@@ -73,8 +73,7 @@ class RowsMoved(Exception):
 
 
 def _read(table: Travelling, keys: Iterable[int]) -> list[Row]:
-    names = (connection.ops.quote_name(name) for name in (table.owner, "id", table.name))
-    owner, pk, name = names
+    owner, pk, name = map(connection.ops.quote_name, (table.owner, "id", table.name))
     rows: list[Row] = []
     with connection.cursor() as cursor:
         for chunk in _chunks(sorted(keys)):
@@ -123,6 +122,3 @@ def _value(field: "Field[Any, Any]", value: Any) -> Any:
     if isinstance(field, DateTimeField):
         return dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
     return bool(value) if isinstance(field, BooleanField) else value
-
-
-__all__ = ["APART", "ORDERS", "SHIPMENTS", "Row", "Rows", "RowsMoved", "insert", "instances", "listed"]

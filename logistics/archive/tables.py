@@ -1,7 +1,7 @@
 """Which rows travel with an order, as data. What else refers to an order stays where it is (docs/archive.md)."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,19 @@ TABLES = (
     Travelling(DriverLink, "shipment_id", Shipment),
 )
 """In the order in which they can be inserted; the reverse is that of deleting."""
+
+TEXTS: Mapping[str, tuple[str, ...]] = {
+    "orders_orderevent": ("reason",),
+    "orders_alert": ("detail", "resolution"),
+    "orders_alertnote": ("text",),
+    "logistics_shipment": ("void_reason",),
+    "logistics_trackingevent": ("text",),
+    "logistics_subscription": ("detail",),
+}
+"""Columns of a body in which carriers and staff wrote what they liked."""
+
+NAMING = {**TEXTS, "logistics_trackingevent": ("text", "location")}
+"""Where a person may be named: carriers write all sorts of things into a place."""
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """A person's orders in the archive: what is held of them there, and that it goes."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +11,7 @@ from frozenshop.backoffice.subjects.texts import cleaned, staying
 from frozenshop.backoffice.subjects.words import Words
 from frozenshop.kernel import audit, crypto
 from frozenshop.kernel.actor import Actor
-from logistics.archive import restoring, retention, showing
+from logistics.archive import places, restoring, retention, rewriting, showing, tables
 from logistics.archive.bodies import Body
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, note_purpose
 from logistics.models import TrackingEvent
@@ -35,8 +35,8 @@ def erase(pk: int, person: Person, actor: Actor, counts: Counter[str]) -> None:
             return  # restored meanwhile: the next repetition finds it here
         theirs = receives(person, row)
         words = Words(person.phones, person.openids, [row] if theirs else [])
-        together = list(ArchivedOrder.objects.filter(bundle=row.bundle).order_by("pk"))
-        counts["texts"] += restoring.reached(lambda: retention.rewrite(together, words, retention.NAMING))
+        together = list(ArchivedOrder.objects.select_for_update().filter(bundle=row.bundle).order_by("pk"))
+        counts["texts"] += restoring.reached(lambda: _rewritten(together, words))
         named = ArchivedWaybill.objects.filter(order_id__in=[one.pk for one in together])
         for rows, columns in [*staying(row.pk, row.order_no), (named, ("location",))]:
             counts["texts"] += cleaned(rows, columns, words)
@@ -48,6 +48,10 @@ def erase(pk: int, person: Person, actor: Actor, counts: Counter[str]) -> None:
             retention.without_names([row])
             audit.record(actor, "order.erased", row.order_no)
             counts["archived"] += 1
+
+
+def _rewritten(rows: Sequence[ArchivedOrder], words: Words) -> int:
+    return rewriting.rewrite(rows, {row.pk: places.read(row) for row in rows}, words, tables.NAMING)
 
 
 def _note(row: ArchivedOrder, words: Words) -> None:

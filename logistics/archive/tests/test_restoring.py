@@ -9,7 +9,7 @@ from frozenshop.kernel import clock
 from frozenshop.kernel.errors import NotPossible, Unavailable
 from frozenshop.kernel.models import AuditEntry
 from logistics import messages, shipping
-from logistics.archive import jobs, moving, restoring
+from logistics.archive import moving, restoring
 from logistics.archive.candidates import Rule
 from logistics.archive.models import ArchivedOrder, ArchivedWaybill, ArchiveMonth, Restoration
 from logistics.archive.tests.factories import archive, archived, finished, hot_rows
@@ -17,7 +17,7 @@ from logistics.models import Shipment
 from logistics.providers.base import ProviderReport
 from logistics.services import confirm_receipt, record_shop_fact, take_order
 from logistics.tests.factories import STAFF, event, make_carrier, make_shipment, report
-from orders import alerting
+from orders import access, alerting
 from orders.facts import Fact, FactType
 from orders.intake import parse_order
 from orders.models import AlertKind, Customer, Order, OrderAccess
@@ -225,7 +225,7 @@ def test_a_number_used_again_by_the_carrier_is_the_next_generation():
 def test_who_may_see_it_goes_on_changing_while_it_is_away():
     order = archived(buyer_openid="me", phone="13812341234")
     holder = make_customer("other", phone="13812341234")
-    jobs.grant_by_phone(Customer.objects.get(pk=holder.pk))
+    access.grant_by_phone(Customer.objects.get(pk=holder.pk), among=ArchivedOrder)
     assert set(OrderAccess.objects.values_list("customer__openid", "order_id")) == {
         ("me", order.pk), ("other", order.pk),
     }  # fmt: skip
