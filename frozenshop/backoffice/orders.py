@@ -23,12 +23,12 @@ from frozenshop.backoffice.filters import (
     WorklistFilter,
     names_for,
 )
-from frozenshop.backoffice.finding import columns, pages, views
+from frozenshop.backoffice.finding import columns, own, pages, views
 from frozenshop.backoffice.finding.changelist import VIEW, Asked, Finding, OrderChangeList
 from frozenshop.backoffice.order_form import NewOrderForm, NewOrderLines, take_by_hand
 from frozenshop.backoffice.order_rows import Row, attach
 from frozenshop.backoffice.signin import recent
-from frozenshop.kernel.changelist import BaseAdmin, record_act, staff_actor, staff_user
+from frozenshop.kernel.changelist import BaseAdmin, record_act, staff_actor
 from frozenshop.kernel.errors import Problem
 from orders.contention import retried
 from orders.models import Order
@@ -78,9 +78,10 @@ class OrderAdmin(BaseAdmin[Order]):
 
     def get_list_display(self, request: HttpRequest) -> list[str | Callable[[Order], str | bool]]:
         """Return the columns of the view that is looked at, or this person's."""
-        user_id = staff_user(request).pk
-        of_view = columns.valid(views.columns_of(user_id, request.GET.get(VIEW, "")), OFFERED)
-        return [*(of_view or columns.chosen(user_id, pages.ORDERS, OFFERED, USUAL))]
+        kept = own.of(request)
+        view = kept.view(request.GET.get(VIEW, ""))
+        of_view = columns.valid(view.columns if view else None, OFFERED)
+        return [*(of_view or columns.valid(kept.columns, OFFERED) or USUAL)]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str

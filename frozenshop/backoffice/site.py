@@ -62,9 +62,12 @@ class StaffSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let in staff whose session has shown the second factor that it must show."""
-        from frozenshop.backoffice.signin import factors
+        from frozenshop.backoffice.signin import factors, rights
 
-        return super().has_permission(request) and factors.satisfied(request)
+        if not super().has_permission(request) or not factors.satisfied(request):
+            return False
+        rights.ask_at_once(request.user)
+        return True
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from logistics.search.hits import bounded
 from logistics.search.meaning import Kind, Meaning, Period, waybill_prefix
 from logistics.search.reading import KEY, readings
-from logistics.search.tables import MAX_FOUND, ORDERS, Table, with_products
+from logistics.search.tables import MAX_FOUND, ORDERS, Table, holding_of, with_products
 from orders.models import Order
 
 __all__ = ["MAX_FOUND", "ORDERS", "Found", "Kind", "Meaning", "Period", "Table", "readings", "search", "search_orders"]
@@ -55,7 +55,8 @@ def search(
 
 
 def _look(meaning: Meaning, tables: Sequence[Table[Any]], asked: Sequence[Table[Any]]) -> list[QuerySet[Any]] | None:
-    found = [table.look(meaning) if table in asked else None for table in tables]
+    holding = dict(zip(map(id, asked), holding_of(meaning, asked), strict=True)) if meaning.product else {}
+    found = [table.look(meaning, holding.get(id(table))) if table in asked else None for table in tables]
     if all(rows is None for rows in found):
         return None
     return [table.all().none() if rows is None else rows for table, rows in zip(tables, found, strict=True)]

@@ -10,6 +10,7 @@ from django.db.models import Model, Q, QuerySet
 
 from frozenshop.kernel import crypto
 from logistics.models import ShipmentOrder
+from logistics.search.hits import keys_of
 from logistics.search.meaning import Kind, Meaning
 from logistics.search.products import MOST as MOST_PRODUCTS
 from logistics.search.products import named_products
@@ -44,15 +45,18 @@ class Table(Generic[RowT]):
     name: str
     all: Callable[[], QuerySet[RowT]]
     by_waybill: Callable[[Q, int], QuerySet[Any, Any]]
-    by_sku: Callable[[str, int], Iterable[int]] | None = None
+    by_sku: Callable[[str, int], QuerySet[Any, Any]] | None = None
     goods: Callable[[Sequence[int]], Mapping[int, str]] | None = None
 
-    def look(self, meaning: Meaning) -> QuerySet[RowT] | None:
-        """Return the rows, newest first; None where there are none and the text may mean something else."""
+    def look(self, meaning: Meaning, holding: Sequence[int] | None = None) -> QuerySet[RowT] | None:
+        """Return the rows, newest first; None where there are none and the text may mean something else.
+
+        `holding`: the keys of the rows that hold what a product means, where `holding_of` was asked already.
+        """
         if meaning.kind is Kind.NOTHING:
             return self.all().none()
         if meaning.through_keys:
-            keys = self._keys(meaning)
+            keys = self._keys(meaning) if holding is None else list(holding)
             return self._newest_first(meaning.period.limit(self._of(keys))) if keys or meaning.certain else None
         rows = self._limited(meaning)
         return rows if meaning.certain or rows.exists() else None
@@ -61,9 +65,7 @@ class Table(Generic[RowT]):
         if meaning.waybill is not None:
             return list(dict.fromkeys(self.by_waybill(meaning.waybill, MAX_FOUND)))
         if meaning.product:
-            products = with_products(meaning).products or ()
-            skus = [sku for sku, _ in products[:MOST_PRODUCTS]]
-            return sorted({key for sku in skus for key in self._holding(sku)})[-MAX_FOUND:]
+            return holding_of(meaning, [self])[0]
         if meaning.words:
             return self._mentioning(meaning)
         rows = self.all().filter(meaning.where).order_by(f"-{meaning.newest_by}")
@@ -74,9 +76,6 @@ class Table(Generic[RowT]):
         more = [row.pk for row in rows if SHORTENED.search(cast(Searchable, row).lines_summary)]
         goods = self.goods(more) if self.goods and more else {}
         return [row.pk for row in rows if mentions(cast(Searchable, row), meaning.words, goods.get(row.pk, ""))]
-
-    def _holding(self, sku: str) -> Iterable[int]:
-        return self.by_sku(sku, MAX_FOUND) if self.by_sku else ()
 
     def question(self, meaning: Meaning, most: int) -> QuerySet[Any, Any]:
         """Return the keys of up to so many rows of a plain meaning, not asked yet."""
@@ -102,6 +101,16 @@ def with_products(meaning: Meaning) -> Meaning:
     return replace(meaning, products=tuple(named_products(meaning.product, MOST_PRODUCTS + 1).items()))
 
 
+def holding_of(meaning: Meaning, tables: Sequence[Table[Any]]) -> list[list[int]]:
+    """Return for each table the keys of its newest rows that hold what a product means, after one question."""
+    skus = [sku for sku, _ in (with_products(meaning).products or ())[:MOST_PRODUCTS]]
+    asked = [(table, table.by_sku(sku, MAX_FOUND)) for sku in skus for table in tables if table.by_sku]
+    found: dict[str, set[int]] = {table.name: set() for table in tables}
+    for (table, _), keys in zip(asked, keys_of([question for _, question in asked]), strict=True):
+        found[table.name].update(keys)
+    return [sorted(found[table.name])[-MAX_FOUND:] for table in tables]
+
+
 def mentions(row: Searchable, words: Iterable[str], goods: str = "") -> bool:
     """Say whether each word stands in what is known of an order; one whose seal is broken mentions nothing."""
     try:
@@ -123,7 +132,7 @@ def _orders_of_waybills(condition: Q, most: int) -> QuerySet[Any, Any]:
     return ShipmentOrder.objects.filter(named).values_list("order_id", flat=True).distinct()[:most]
 
 
-def _orders_with(sku: str, most: int) -> Iterable[int]:
+def _orders_with(sku: str, most: int) -> QuerySet[Any, Any]:
     return OrderLine.objects.filter(sku=sku).order_by("-order_id").values_list("order_id", flat=True)[:most]
 
 

@@ -1,5 +1,6 @@
 """The order list as a place to find in: what was understood, what else it may have been, tabs, recent searches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,8 +11,8 @@ from django.utils.http import urlencode
 
 from frozenshop.backoffice import archive
 from frozenshop.backoffice.filters import DATES, DateRangeFilter, bounds
-from frozenshop.backoffice.finding import recent, views
-from frozenshop.kernel.changelist import KeysetChangeList, staff_user
+from frozenshop.backoffice.finding import own, recent, views
+from frozenshop.kernel.changelist import KeysetChangeList
 from logistics.archive.searching import ARCHIVE
 from logistics.search import MAX_FOUND, ORDERS, Found, Kind, Period, Table, search
 from logistics.search.near import Near, near_misses, sentences
@@ -109,7 +110,7 @@ class OrderChangeList(KeysetChangeList):
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """A token stands for what this person typed; in links it goes on standing for it."""
-        self.user_id: int = staff_user(request).pk
+        self.own = own.of(request)
         if token := request.GET.get(TOKEN):
             text = next((one.text for one in self.recents if one.token == token), None)
             self.query, self.lost = text or "", "" if text else LOST
@@ -132,9 +133,9 @@ class OrderChangeList(KeysetChangeList):
         cut = self.finding and self.finding.meaning.through_keys and counted == f"共 {MAX_FOUND} 条"
         return f"只列出 {MAX_FOUND} 条，还有更多，请说得更具体" if cut else counted
 
-    @cached_property
-    def recents(self) -> list[recent.Recent]:
-        return recent.of(self.user_id)
+    @property
+    def recents(self) -> Sequence[recent.Recent]:
+        return self.own.searches
 
     @cached_property
     def tabs(self) -> list[dict[str, Any]]:
@@ -146,7 +147,7 @@ class OrderChangeList(KeysetChangeList):
                 "view": view,
                 "selected": str(view.pk) == at if at else view.pk is None and dict(view.filters) == here,
             }
-            for view in (*views.BUILT_IN, *views.seen_by(self.user_id))
+            for view in (*views.BUILT_IN, *map(views.shown, self.own.saved))
         ]
 
     @property

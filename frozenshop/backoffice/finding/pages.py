@@ -16,11 +16,11 @@ from frozenshop.backoffice import wording
 from frozenshop.backoffice.filters import all_names
 from frozenshop.backoffice.finding import columns, recent, views
 from frozenshop.backoffice.finding.changelist import AS, TOKEN
+from frozenshop.backoffice.finding.own import ORDERS
 from frozenshop.kernel.changelist import record_act, staff_user
 from frozenshop.kernel.errors import Problem
 from logistics.search import Kind
 
-ORDERS = "orders.order"
 SHARE = "backoffice.share_savedview"
 
 

@@ -6,10 +6,11 @@ The text doesn't stand in addresses where it may name somebody: a token does.
 import datetime as dt
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from frozenshop.backoffice.finding.models import RecentSearch
 from frozenshop.kernel import clock, crypto, purging
@@ -69,10 +70,18 @@ def remember(user_id: int, text: str) -> str:
     return row.token
 
 
+def alive(user_id: int) -> QuerySet[RecentSearch]:
+    return RecentSearch.objects.filter(user_id=user_id, searched_at__gt=clock.now() - KEPT_FOR)
+
+
+def newest(rows: Iterable[RecentSearch]) -> list[Recent]:
+    """Return searches opened, newest first."""
+    return list(_opened(sorted(rows, key=lambda row: (row.searched_at, row.pk), reverse=True)[:MOST]))
+
+
 def of(user_id: int) -> list[Recent]:
     """Return a person's searches, newest first."""
-    rows = RecentSearch.objects.filter(user_id=user_id, searched_at__gt=clock.now() - KEPT_FOR)
-    return list(_opened(list(rows.order_by("-searched_at", "-id")[:MOST])))
+    return newest(alive(user_id))
 
 
 def forget(user_id: int) -> None:

@@ -68,25 +68,12 @@ BUILT_IN = (
 )
 
 
-def seen_by(user_id: int) -> list[View]:
-    """Return a person's own views and the shared ones, by name."""
-    rows = SavedView.objects.filter(Q(owner_id=user_id) | Q(shared_name__isnull=False)).order_by("name_key", "id")
-    return [shown(row) for row in rows[: 2 * MOST]]
-
-
 def shown(row: SavedView) -> View:
     return View(row.name, allowed(row.filters), "共享" if row.shared else "", row.pk, row.shared)
 
 
 def visible(user_id: int) -> QuerySet[SavedView]:
     return SavedView.objects.filter(Q(owner_id=user_id) | Q(shared_name__isnull=False))
-
-
-def columns_of(user_id: int, view_id: str) -> object:
-    """Return the columns kept with a view that this person may see; None where there are none."""
-    if not view_id.isdecimal() or len(view_id) > 18:
-        return None
-    return visible(user_id).filter(pk=int(view_id)).values_list("columns", flat=True).first()
 
 
 def allowed(filters: object) -> dict[str, str]:

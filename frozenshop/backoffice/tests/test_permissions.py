@@ -2,11 +2,12 @@
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from frozenshop.backoffice.signin import rights
 from frozenshop.backoffice.tests.pages import ALERTS, BATCH, ORDERS
 from orders.tests.factories import make_order
 
@@ -108,3 +109,26 @@ def test_the_groups_are_made_once_and_keep_what_was_added():
 def test_each_role_has_its_rights(login, role, right, has):
     user = login(role).get("/admin/").context["user"]
     assert user.has_perm(right) is has
+
+
+def test_rights_of_ones_own_and_of_groups_are_asked_for_once(login, django_assert_num_queries):
+    login("客服")
+    user = User.objects.get(username="客服")
+    user.user_permissions.add(Permission.objects.get(codename="share_savedview"))
+    known = User.objects.get(pk=user.pk)
+    with django_assert_num_queries(1):
+        rights.ask_at_once(known)
+    with django_assert_num_queries(0):
+        found = known.get_all_permissions(), known.get_user_permissions(), known.get_group_permissions()
+    afresh = User.objects.get(pk=user.pk)
+    assert found == (afresh.get_all_permissions(), afresh.get_user_permissions(), afresh.get_group_permissions())
+    assert found[1] == {"backoffice.share_savedview"}
+
+
+@pytest.mark.parametrize("changes", [{"is_active": False}, {"is_superuser": True}])
+def test_of_who_has_all_or_no_rights_nothing_else_is_believed(login, changes):
+    login("客服")
+    User.objects.filter(username="客服").update(**changes)
+    user, afresh = User.objects.get(username="客服"), User.objects.get(username="客服")
+    rights.ask_at_once(user)
+    assert user.get_all_permissions() == afresh.get_all_permissions()

@@ -1,6 +1,7 @@
 """What the order list says of a search, and what it costs."""
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -116,3 +117,43 @@ def test_a_saved_view_with_its_count_asks_little(lead):
         assert lead.get(address).context["cl"].counted == "共 60 条"
     assert len(asked) <= CEILING
     assert sum("COUNT(" in one["sql"] for one in asked.captured_queries) == 1
+
+
+@pytest.mark.parametrize("role", ["主管", "客服"])
+@pytest.mark.parametrize("count", [1, 60])
+@pytest.mark.parametrize("typed", ["牛肉", "N-1", "没有牛肉"])
+def test_a_search_by_product_in_both_tables_asks_little(login, role, count, typed):
+    """Of three products, with parcels and archive, in a saved view that looks rows up, with columns of one's own."""
+    client = login(role)
+    for number in range(3):
+        make_product(f"N-{number}", f"{number} 号牛肉")
+    for number in range(count):
+        order = make_order("paid", order_no=f"FD2026{number:04}", lines=[line(sku="N-1")])
+        make_shipment(order, lines={"N-1": 1})
+    archived(order_no="OLD-1", lines=[line(sku="N-1")])
+    client.post(f"{ORDERS}columns/", {"shown": ["place"]})
+    view = client.post(f"{ORDERS}views/", {"name": "顺丰", "carrier": "SF", "placed_within": "7"})["Location"]
+    address = client.post(FIND, {"q": typed})["Location"]
+    for filters in ("", view.replace(f"{ORDERS}?", "&"), "&carrier=SF"):
+        with CaptureQueriesContext(connection) as asked:
+            shown = client.get(address + filters)
+        assert len(asked) <= CEILING, "\n".join(one["sql"][:200] for one in asked.captured_queries)
+        assert len(listed(shown)) == (0 if typed == "没有牛肉" else min(count, 50))
+        assert len(shown.context["cl"].finding.archived) == (0 if typed == "没有牛肉" else 1)
+
+
+def test_what_is_a_persons_own_stands_in_its_order(lead, service):
+    for name in ("b", "a"):
+        lead.post(f"{ORDERS}views/", {"name": name, "todo": "late", **({"shared": "1"} if name == "b" else {})})
+    lead.post(f"{ORDERS}columns/", {"shown": ["place"]})
+    with time_machine.travel("2026-11-23T12:00:00+08:00", tick=False) as clock:
+        for text in ("first", "second", "第三"):
+            lead.post(FIND, {"q": text})
+            clock.shift(1)
+        mine, theirs = lead.get(ORDERS).context["cl"], service.get(ORDERS).context["cl"]
+    assert [view.name for view in mine.own.saved] == ["a", "b"]
+    assert [one.text for one in mine.recents] == ["第三", "second", "first"]
+    assert "place" in mine.list_display
+    assert [view.name for view in theirs.own.saved] == ["b"]
+    assert not theirs.recents
+    assert "place" not in theirs.list_display
