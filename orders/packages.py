@@ -1,5 +1,7 @@
 """What an XLSX file is made of, looked at before it is unpacked: bombs, what hides in it, what can't be read by row."""
 
+import math
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ MAX_PACKING_RATIO = 200
 MAX_MEMBERS = 2_000
 MANY = 20
 _PIECE = 1 << 16
+_ROW = re.compile(rb"<(?:\w+:)?row(?=[\s/>])(?:[^>]*?\sr=[\"']([0-9]+))?")
+_CONTENT = re.compile(rb"<(?:\w+:)?(?:v|is|f)[\s/>]")
 
 
 class Unreadable(Invalid):
@@ -53,6 +57,54 @@ def structure(path: Path) -> Structure:
     """Return what the first sheet that isn't hidden has beside its cells. Raises Unreadable."""
     found = Structure([], [], [])
 
+    def row(name: str, attributes: dict[str, str]) -> None:
+        if name == "row" and attributes.get("hidden") in ("1", "true") and len(found.hidden) < MANY:
+            found.hidden.append(int(attributes.get("r", "0")))
+        elif name == "mergeCell" and len(found.merged) < MANY:
+            found.merged.append(attributes.get("ref", ""))
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found.sheets, first = _sheets(archive)
+            if first:
+                _walk(archive, first, row)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        raise Unreadable("XLSX 文件已损坏，请重新导出") from error
+    return found
+
+
+def last_row(path: Path) -> float:
+    """Return the number of the last row of the first sheet that isn't hidden which holds anything; infinite: unknown.
+
+    Seconds quicker than reading the cells of a million rows that were only formatted.
+    """
+    with zipfile.ZipFile(path) as archive:
+        _, first = _sheets(archive)
+        if not first:
+            return math.inf
+        last, number, rest = 0, 0, b""
+        with archive.open(first) as file:
+            while piece := file.read(16 * _PIECE):
+                text = rest + piece
+                cut = text.rfind(b"<")
+                text, rest = text[:cut], text[cut:]
+                content = max((one.start() for one in _CONTENT.finditer(text)), default=-1)
+                for row in _ROW.finditer(text):
+                    if row[1] is None:
+                        return math.inf
+                    if row.start() > content >= 0:
+                        last, content = max(last, number), -1
+                    number = int(row[1])
+                if content >= 0:
+                    last = max(last, number)
+    return last or math.inf
+
+
+def _sheets(archive: zipfile.ZipFile) -> tuple[list[str], str]:
+    """Return the names of the sheets that aren't hidden, and where the rows of the first one are."""
+    names: list[str] = []
     shown: list[str] = []
     hidden: list[str] = []
     parts: dict[str, str] = {}
@@ -62,30 +114,16 @@ def structure(path: Path) -> Structure:
             visible = attributes.get("state", "visible") == "visible"
             (shown if visible else hidden).append(attributes.get("id", ""))
             if visible:
-                found.sheets.append(attributes.get("name", "")[:31])
+                names.append(attributes.get("name", "")[:31])
 
     def relation(name: str, attributes: dict[str, str]) -> None:
         target = attributes.get("Target", "")
         if attributes.get("Type", "").endswith("/worksheet"):  # a sheet that is but a chart has no rows
             parts[attributes.get("Id", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
-    def row(name: str, attributes: dict[str, str]) -> None:
-        if name == "row" and attributes.get("hidden") in ("1", "true") and len(found.hidden) < MANY:
-            found.hidden.append(int(attributes.get("r", "0")))
-        elif name == "mergeCell" and len(found.merged) < MANY:
-            found.merged.append(attributes.get("ref", ""))
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _walk(archive, "xl/workbook.xml", sheet)
-            _walk(archive, "xl/_rels/workbook.xml.rels", relation)
-            if first := next((parts[one] for one in (*shown, *hidden) if one in parts), None):
-                _walk(archive, first, row)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception as error:
-        raise Unreadable("XLSX 文件已损坏，请重新导出") from error
-    return found
+    _walk(archive, "xl/workbook.xml", sheet)
+    _walk(archive, "xl/_rels/workbook.xml.rels", relation)
+    return names, next((parts[one] for one in (*shown, *hidden) if one in parts), "")
 
 
 def _check_packing(members: list[zipfile.ZipInfo]) -> None:

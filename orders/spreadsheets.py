@@ -13,13 +13,15 @@ from celery.exceptions import SoftTimeLimitExceeded
 from openpyxl import load_workbook
 from openpyxl.utils.datetime import from_excel
 
-from orders.packages import Unreadable, check_package
+from orders.packages import Unreadable, check_package, last_row
 
 __all__ = ["Cell", "Formula", "Sheet", "Unreadable", "excel_instant", "open_sheet"]
 
 MAX_XLSX_ROWS = 100_000
 MAX_COLUMNS = 60
 MAX_CELL = 5_000
+LONG_GAP = 200
+"""After so many blank rows it is looked up whether anything comes below: often a million rows were formatted."""
 _CHUNK = 1 << 20
 _AROUND = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200c\u200d\u2060\ufeff"
 """What stands around a cell unseen: copied from web pages, it makes one number two."""
@@ -66,9 +68,15 @@ class Sheet:
 
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """Yield the rows that aren't blank. Raises Unreadable."""
+        blank = 0
         for number, cells in self._xlsx() if self.kind == "xlsx" else self._csv():
             if any(cell != "" for cell in cells):
+                blank = 0
                 yield number, cells
+                continue
+            blank += 1
+            if blank == LONG_GAP and self.kind == "xlsx" and number > last_row(self.path):
+                return
 
     def _csv(self) -> Iterator[tuple[int, list[Cell]]]:
         with self.path.open(encoding=self.encoding, newline="") as file:
@@ -84,6 +92,7 @@ class Sheet:
         try:
             with self.path.open("rb") as file, closing(load_workbook(file, read_only=True, keep_links=False)) as book:
                 sheet = next((one for one in book.worksheets if one.sheet_state == "visible"), book.worksheets[0])
+                sheet.reset_dimensions()  # some programs write wrong ones, beyond which nothing would be read
                 for number, cells in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS + 1), start=1):
                     values = [_xlsx_cell(cell) for cell in cells]
                     self._check_size(number, values)

@@ -36,6 +36,7 @@ def repacked(name, content):
     return file.getvalue()
 
 
+SHEET = ' xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>'
 
 
@@ -210,3 +211,50 @@ def test_a_file_is_read_in_stretches(shipping, tmp_path):
     rows = spreadsheets.open_sheet(path).rows()
     assert next(rows)[0] == 1
     rows.close()
+
+
+def formatted(made, last, content=()):
+    """Format rows up to the last one, as who formats a whole column by hand; write more content among them."""
+    for row in range(1, last + 1):
+        made.active.cell(row, 1).number_format = "0.00"
+    for row, *cells in content:
+        for column, cell in enumerate(cells, start=1):
+            made.active.cell(row, column).value = cell
+
+
+def test_rows_that_are_only_formatted_are_not_read_to_their_end(shipping, monkeypatch):
+    monkeypatch.setattr(matching, "MAX_ROWS", 50)
+    monkeypatch.setattr("frozenshop.backoffice.importing.rows.MAX_ROWS", 50)
+    monkeypatch.setattr(spreadsheets, "LONG_GAP", 20)
+    shipping.upload(book(lambda made: formatted(made, 500))).check()
+    assert shipping.rows == [("A1", "refused")]
+
+
+NAMELESS = "".join(
+    f'<row>{"".join(f"""<c t="str"><v>{cell}</v></c>""" for cell in cells)}</row>'
+    for cells in (*GOOD, *[()] * 30, ["A2", "SF0000000000002"])
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        book(lambda made: formatted(made, 60, [(40, "A2", "SF0000000000002")])),
+        repacked(
+            "xl/worksheets/sheet1.xml", f"<worksheet{SHEET}><sheetData>{NAMELESS}</sheetData></worksheet>".encode()
+        ),
+    ],
+    ids=["numbered", "without numbers"],
+)
+def test_what_stands_below_a_long_gap_is_read(shipping, monkeypatch, body):
+    monkeypatch.setattr(spreadsheets, "LONG_GAP", 20)
+    shipping.upload(body).check()
+    assert [about for about, _ in shipping.rows] == ["A1", "A2"]
+
+
+def test_rows_beyond_the_range_that_a_program_has_written_are_read(shipping):
+    with zipfile.ZipFile(io.BytesIO(as_xlsx([*GOOD, ["A2", "SF0000000000002"]]))) as made:
+        sheet = made.read("xl/worksheets/sheet1.xml")
+    assert b'ref="A1:B3"' in sheet
+    shipping.upload(repacked("xl/worksheets/sheet1.xml", sheet.replace(b'ref="A1:B3"', b'ref="A1:B2"'))).check()
+    assert [about for about, _ in shipping.rows] == ["A1", "A2"]
