@@ -87,13 +87,14 @@ def cancel(batch: Batch) -> None:
 
 
 def may_run_again(batch: Batch) -> bool:
-    """Say whether an ended batch has rows that may be tried again."""
+    """Say whether an ended batch has rows that may be tried again: of an undo also before it has begun."""
     kind = known_kind(batch)
     if kind is None or not kind.repeatable or batch.expired_at or hasattr(batch, "undone_by"):
         return False
     if batch.undo_of is not None and batch.undo_of.expired_at:
         return False
-    return batch.state in ENDED and batch.total > batch.done and (batch.started_at is not None)
+    begun = batch.started_at is not None or batch.undo_of_id is not None
+    return batch.state in ENDED and batch.total > batch.done and begun
 
 
 def run_again(batch: Batch) -> None:

@@ -248,7 +248,7 @@ def _result(request: HttpRequest, batch: Batch, check: Batch) -> dict[str, Any]:
         "refused": refused,
         "good": batch.total - refused,
         "remarks": check.parameters.get("remarks", []),
-        "fault": check.message if check.state == State.FAILED else "",
+        "fault": {State.FAILED: check.message, State.CANCELLED: "检查已取消。"}.get(State(check.state), ""),
     }
 
 

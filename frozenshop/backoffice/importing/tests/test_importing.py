@@ -10,6 +10,7 @@ from frozenshop.backoffice.batches.tests.doing import work
 from frozenshop.backoffice.importing.fields import WHATS
 from frozenshop.backoffice.importing.kinds import compare
 from frozenshop.backoffice.importing.tests.conftest import START
+from frozenshop.backoffice.tests.pages import text
 from frozenshop.kernel.models import AuditEntry
 from logistics.models import Shipment
 from logistics.tests.factories import make_shipment, report
@@ -180,6 +181,17 @@ def test_the_report_holds_all_that_was_found(importing):
 
 
 # --- waybills and corrections ----------------------------------------------------------------------
+
+
+def test_a_check_that_was_cancelled_is_not_told_as_one_that_found_nothing(importing):
+    importing.upload(table({}))
+    chosen = {f"column:{name}": at for name, at in importing.match().items()}
+    importing.client.post(importing.page, {"do": "check", **chosen})
+    importing.client.post(f"/admin/backoffice/batch/{importing.checked.pk}/do/cancel/")
+    shown = text(importing.client.get(importing.page))
+    assert "检查没有完成" in shown
+    assert "检查已取消" in shown
+    assert "没有发现问题" not in shown
 
 
 def test_problems_stand_by_row_and_column_whichever_step_found_them(importing, monkeypatch):

@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from frozenshop.backoffice.batches import moves
 from frozenshop.backoffice.batches.models import Batch
+from frozenshop.backoffice.batches.tests.doing import work
 from frozenshop.backoffice.dashboard.models import Figure, FigureKind
 from frozenshop.backoffice.dashboard.refreshing import refresh
 from frozenshop.backoffice.exporting import columns
@@ -304,6 +306,20 @@ def test_undone_twice_is_undone_once(shipping):
     shipping.upload([["订单号", "快递单号"], ["A1", "SF0000000000001"]]).check().run()
     assert shipping.undo().pk == shipping.undo().pk
     assert Batch.objects.exclude(undo_of=None).count() == 1
+
+
+def test_an_undo_that_was_cancelled_before_it_began_can_still_be_done(shipping):
+    make_order("paid", order_no="A1")
+    before = exported()
+    shipping.upload([["订单号", "快递单号"], ["A1", "SF0000000000001"]]).check().run()
+    with transaction.atomic():
+        undone = moves.undo(shipping.batch, shipping.batch.owner)
+        moves.cancel(undone)
+    work()
+    shipping.client.post(f"/admin/backoffice/batch/{undone.pk}/do/again/")
+    work()
+    undone.refresh_from_db()
+    assert (undone.state, undone.done, exported()) == ("done", 1, before)
 
 
 def shipped_by_file(*numbers):
