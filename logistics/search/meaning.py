@@ -181,6 +181,14 @@ def tail(digits: str, words: tuple[str, ...], period: Period) -> Meaning:
     return Meaning(Kind.TAIL, label, f"手机尾号 {digits}", where=where, words=words, period=period, certain=True)
 
 
+def tail_and_name(digits: str, whole: str, period: Period) -> Meaning:
+    """A whole name has an index of its own: no consignee is opened."""
+    of_digits, of_name = tail(digits, (), period), name(whole, period)
+    spelled = f"{of_digits.spelled} + {of_name.spelled}"
+    where = of_digits.where & of_name.where
+    return Meaning(Kind.TAIL, "手机尾号和收件人姓名", spelled, where=where, period=period)
+
+
 def name(text: str, period: Period, *, words: tuple[str, ...] = (), certain: bool = False) -> Meaning:
     where = Q(name_index__in=crypto.blind_indexes(name_key(text), purpose="name"))
     spelled = f"收件人姓名 {text}"

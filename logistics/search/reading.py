@@ -56,6 +56,8 @@ def readings(text: str, period: Period) -> Iterator[Meaning]:
         yield from _phone_among(others, period)
     if tails := [word for word in others if TAIL.fullmatch(word)]:
         rest = [TITLE.sub("", word) for word in others if word != tails[0]]
+        if rest:
+            yield means.tail_and_name(tails[0], " ".join(rest), period)
         yield means.tail(tails[0], tuple(rest), period)
     elif _CHINESE.search(joined) or len(others) > 1:
         yield from _chinese(others, period)

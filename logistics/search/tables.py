@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from django.db.models import Model, Q, QuerySet
 
@@ -21,23 +21,23 @@ MAX_FOUND = 500
 """More orders than that nobody reads: the text must say more."""
 SHORTENED = re.compile(" 等 [0-9]+ 种$")
 """How a summary of more goods ends than it names."""
-READ = ("order_no", "consignee_sealed", "lines_summary")
-"""What is read of an order to see whether words stand in it: building all the rest takes longer than opening it."""
 RowT = TypeVar("RowT", bound=Model)
 
 
-class Searchable(Protocol):
-    order_no: str
-    lines_summary: str
+class Candidate(NamedTuple):
+    """What is read of an order to see whether words stand in it: building all of it takes longer than opening it."""
 
-    def open_consignee(self) -> Consignee: ...
+    pk: int
+    order_no: str
+    consignee_sealed: str
+    lines_summary: str
 
 
 @dataclass(frozen=True, slots=True)
 class Table(Generic[RowT]):
     """Orders in one place.
 
-    `all` gives the rows (with the columns of `meaning`, and those of Searchable); `by_waybill` the keys of rows with
+    `all` gives the rows (with the columns of `meaning`, and those of Candidate); `by_waybill` the keys of rows with
     such a waybill, `by_sku` of the newest that hold such a product, each of no more than it is asked for; `goods` what
     is in the rows with these keys, of which a summary names two.
     """
@@ -72,10 +72,11 @@ class Table(Generic[RowT]):
         return list(rows.values_list("pk", flat=True)[:MAX_FOUND])
 
     def _mentioning(self, meaning: Meaning) -> list[int]:
-        rows = list(self._limited(meaning).only(*READ)[:MAX_FOUND])
-        more = [row.pk for row in rows if SHORTENED.search(cast(Searchable, row).lines_summary)]
+        rows = [Candidate(*row) for row in self._limited(meaning).values_list(*Candidate._fields)[:MAX_FOUND]]
+        more = [row.pk for row in rows if SHORTENED.search(row.lines_summary)]
         goods = self.goods(more) if self.goods and more else {}
-        return [row.pk for row in rows if mentions(cast(Searchable, row), meaning.words, goods.get(row.pk, ""))]
+        words = [_folded(word) for word in meaning.words]
+        return [row.pk for row in rows if mentions(row, words, goods.get(row.pk, ""))]
 
     def question(self, meaning: Meaning, most: int) -> QuerySet[Any, Any]:
         """Return the keys of up to so many rows of a plain meaning, not asked yet."""
@@ -111,15 +112,15 @@ def holding_of(meaning: Meaning, tables: Sequence[Table[Any]]) -> list[list[int]
     return [sorted(found[table.name])[-MAX_FOUND:] for table in tables]
 
 
-def mentions(row: Searchable, words: Iterable[str], goods: str = "") -> bool:
+def mentions(row: Candidate, folded: Iterable[str], goods: str = "") -> bool:
     """Say whether each word stands in what is known of an order; one whose seal is broken mentions nothing."""
     try:
-        consignee = row.open_consignee()
+        consignee = Consignee.open(row.consignee_sealed, row.order_no)
     except crypto.SealBroken:
         return False
     place = f"{consignee.province}{consignee.city}{consignee.district}{consignee.address}"
     known = [_folded(part) for part in (consignee.name, place, row.lines_summary, goods, row.order_no)]
-    return all(any(_folded(word) in part for part in known) for word in words)
+    return all(any(word in part for part in known) for word in folded)
 
 
 def _folded(text: str) -> str:

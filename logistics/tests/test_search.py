@@ -10,7 +10,7 @@ from django.db import connection
 
 from frozenshop.kernel import clock
 from logistics.models import Shipment, ShipmentOrder
-from logistics.search import ORDERS, Kind, Period, Table, search, search_orders
+from logistics.search import ORDERS, Kind, Period, Table, search, search_orders, tables
 from logistics.search.reading import day_of, fixed
 from logistics.tests.factories import make_shipment
 from orders.models import Order, OrderLine, Product, ProductCategory
@@ -43,7 +43,7 @@ def found(text: str, **period) -> list[str]:
         ("+86 138-1234-9876", "手机号"),
         ("9876", "手机尾号"),
         ("9876 明月", "手机尾号和其他信息"),
-        ("欧阳明月 9876", "手机尾号和其他信息"),
+        ("欧阳明月 9876", "手机尾号和收件人姓名"),
         ("9876 浦东", "手机尾号和其他信息"),
         ("9876 2026-11-20", "手机尾号"),
         ("欧阳明月", "收件人姓名"),
@@ -59,6 +59,8 @@ def found(text: str, **period) -> list[str]:
         ("欧阳先生 9876", "手机尾号和其他信息"),
         ("9876 前天 欧", "手机尾号和其他信息"),
         ("９８７６ 欧阳", "手机尾号和其他信息"),
+        ("9876 欧阳明月", "手机尾号和收件人姓名"),
+        ("欧阳明月先生9876", "手机尾号和收件人姓名"),
         ("欧阳明月 浦东", "收件人姓名"),
         ("13812349876 2026-11-20", "手机号"),
         ("13812349876 欧阳明月", "手机号"),
@@ -97,6 +99,13 @@ def test_an_order_whose_key_is_lost_fits_no_further_words(settings):
     make_order("paid", name="欧阳明月", phone="13812349876")
     settings.FIELD_ENCRYPTION_KEYS = "t2:" + base64.b64encode(b"another key of thirty-two bytes!").decode()
     assert (len(found("9876")), found("9876 明月")) == (1, [])
+
+
+def test_a_whole_name_beside_four_digits_is_asked_of_an_index(monkeypatch):
+    order = make_order("paid", name="欧阳明月", phone="13812349876")
+    make_order("paid", name="欧阳", phone="13712349876")
+    monkeypatch.setattr(tables, "mentions", lambda *_: pytest.fail("a consignee was opened"))
+    assert found("9876 欧阳明月") == [order.order_no]
 
 
 def test_a_landline_with_an_extension_is_a_phone():
