@@ -23,6 +23,7 @@ UNDER_WAY = tuple(status for status in ShipmentStatus if status not in FINAL)
 ARRIVES_WITHIN = dt.timedelta(days=30)
 """What was shipped longer ago and is still under way is a case for a person, not today's work."""
 STALE_MOST = 10_000
+"""So many alerts of silence are looked at, the oldest; a count above it says that there are more."""
 _CHUNK = 2000
 
 
@@ -45,10 +46,16 @@ def arriving(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
     )
 
 
+def _of_silence() -> QuerySet[Alert]:
+    return Alert.objects.filter(resolved_at=None, kind__in=LADDER).order_by("id")
+
+
 def silent() -> list[Silent]:
-    """Return the parcels with an open alert of silence, who carries them and where they were last, by the alerts."""
-    open_alerts = Alert.objects.filter(resolved_at=None, kind__in=LADDER).order_by("id")
-    subjects = open_alerts.values_list("subject", flat=True)[:STALE_MOST]
+    """Return the parcels with an open alert of silence, who carries them and where they were last, by the alerts.
+
+    Of the STALE_MOST oldest alerts.
+    """
+    subjects = _of_silence().values_list("subject", flat=True)[:STALE_MOST]
     ids = sorted({pk for subject in subjects if (pk := shipment_id_of(subject))})
     found: list[Silent] = []
     for start in range(0, len(ids), _CHUNK):
@@ -76,7 +83,9 @@ def _arriving() -> dict[Key, Sums]:
 def _stale() -> dict[Key, Sums]:
     found = silent()
     by_place = _by(Dimension.PLACE, Counter(one.place for one in found))
-    return by_place | _by(Dimension.CARRIER, Counter(one.carrier for one in found))
+    more = _of_silence()[STALE_MOST : STALE_MOST + 1].exists()
+    all_of_them = {(Dimension.ALL.value, ""): Sums(STALE_MOST + 1)} if more else {}
+    return by_place | _by(Dimension.CARRIER, Counter(one.carrier for one in found)) | all_of_them
 
 
 def _frozen() -> dict[Key, Sums]:

@@ -10,7 +10,7 @@ from django.db.models import Q, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 
-from frozenshop.backoffice.dashboard import alert_load, charts, parcels
+from frozenshop.backoffice.dashboard import alert_load, boards, charts, parcels
 from frozenshop.backoffice.dashboard.models import Dimension, Figure, FigureKind, FigureMark
 from frozenshop.backoffice.dashboard.refreshing import monday
 from frozenshop.backoffice.dashboard.tiles import DUE, bounded_number, counted, tiles, wanted
@@ -174,8 +174,11 @@ def _stale(figures: list[Figure], names: Mapping[str, str]) -> dict[str, Any]:
         Bar(names.get(code, code), "bad", count, parcels.url(board="stale", carrier=code))
         for code, count in carriers.items()
     ]
+    count, most = _of(figures, FigureKind.STALE, Dimension.ALL).get("", 0), boards.STALE_MOST
     return {
-        "count": _of(figures, FigureKind.STALE, Dimension.ALL).get("", 0),
+        "count": count,
+        "shown": f"{most:,}+" if count > most else f"{count:,}",
+        "most": f"{most:,}" if count > most else "",
         "url": parcels.url(board="stale"),
         "places": _scaled(by_place[:ROWS]),
         "carriers": _scaled(by_carrier[:ROWS]),

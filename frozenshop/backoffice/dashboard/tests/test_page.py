@@ -99,6 +99,20 @@ def test_what_is_silent_opens_its_parcels_by_place_and_carrier(lead):
     assert all(len(opened(lead, bar.url)) == bar.count for bar in (*stale["places"], *stale["carriers"]))
 
 
+@pytest.mark.parametrize(("most", "told"), [(2, "2"), (1, "1+")])
+def test_of_more_silent_parcels_than_are_looked_at_it_is_said_that_there_are_more(lead, monkeypatch, most, told):
+    monkeypatch.setattr(boards, "STALE_MOST", most)
+    for carrier in ("SF", "JD"):
+        silence(parcel(carrier), "武汉")
+    refresh()
+    answer = lead.get("/admin/")
+    stale = answer.context["stale"]
+    assert stale["shown"] == told
+    assert f">{told}</a></h2>" in answer.content.decode()
+    assert ("都只看最早的" in answer.content.decode()) == told.endswith("+")
+    assert len(opened(lead, stale["url"])) == most
+
+
 def test_each_stretch_before_its_due_time_opens_its_alerts(lead):
     for n, hours in enumerate((-30, -2, -1, 1, 3, 10, 40, 50)):
         alert = alerting.open_alert(AlertKind.STALE, subject=f"x{n}")
