@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +39,34 @@ class Dying:
             return result
 
         setattr(module, name, stepped)
+
+
+def lives(live: Callable[[], None]) -> int:
+    """Live in one fork after another until it ends by itself; return how many were killed.
+
+    For lives shorter than the import of the program, which is then done once.
+    """
+    for deaths in range(30):
+        if not (child := os.fork()):
+            _end_as(live)
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0:
+            return deaths
+        assert code == -signal.SIGKILL, code
+    raise AssertionError("never done")
+
+
+def _end_as(live: Callable[[], None]) -> None:
+    code = 1
+    try:
+        live()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def run_to_the_end(module: str, folder: Path) -> None:

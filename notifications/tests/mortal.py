@@ -1,6 +1,6 @@
-"""A process that sends notices and kills itself between steps: `python -m notifications.tests.mortal FOLDER askable`.
+"""Sends notices, kills itself between steps, and lives again: `python -m notifications.tests.mortal FOLDER askable`.
 
-Its channel writes what it takes into a file, which outlives it.
+Prints how often it was killed. Its channel writes what it takes into a file, which outlives it.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import django
 
-from notifications.tests.dying import Dying
+from notifications.tests.dying import Dying, lives
 
 COUNT = 40
 PASSES = 4
@@ -19,12 +19,9 @@ PASSES = 4
 
 def main(folder: Path, askable: bool) -> None:
     django.setup()
-    from django.core.management import call_command
-
     from notifications import claiming, dispatch, outcomes, quiet
     from notifications.channels import base
     from notifications.channels.base import Fate, Report, Taken
-    from notifications.models import Notice
 
     taken, dying = folder / "taken", Dying(folder, passes=PASSES)
 
@@ -50,8 +47,14 @@ def main(folder: Path, askable: bool) -> None:
     dying.around(outcomes, "answered")
     dying.around(outcomes, "_taken")  # its end is inside the transaction, before the commit
     dying.around(outcomes, "reported")
+    print(lives(lambda: live(folder)))
+
+
+def live(folder: Path) -> None:
+    from notifications import dispatch
+    from notifications.models import Notice
+
     if not (folder / "ready").exists():
-        call_command("migrate", verbosity=0, skip_checks=True)
         prepare()
         (folder / "ready").touch()
     while Notice.objects.filter(state="waiting").exists():
@@ -61,9 +64,12 @@ def main(folder: Path, askable: bool) -> None:
 
 
 def prepare() -> None:
+    from django.core.management import call_command
+
     from frozenshop.kernel import clock
     from notifications.models import Notice
 
+    call_command("migrate", verbosity=0, skip_checks=True)
     now = clock.now()
     Notice.objects.bulk_create(
         Notice(
