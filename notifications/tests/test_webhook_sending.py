@@ -352,7 +352,7 @@ def test_a_silent_endpoint_does_not_hold_up_another(wire, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_the_next_sender_begins_while_the_last_answers_are_to_come(wire, monkeypatch):
     with receiving() as slow, receiving() as quick:
-        slow.answers = ["silent"]
+        slow.answers = ["silent", 200]
         endpoints.add(slow.url)
         publish()
         with ThreadPoolExecutor(1) as pool:
