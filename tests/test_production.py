@@ -146,9 +146,10 @@ def test_the_web_server_too_refuses_a_default_key(tmp_path, name):
     assert name in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("absent", ["KDNIAO_BUSINESS_ID", "KDNIAO_API_KEY", "WECHAT_APPID", "WECHAT_APP_SECRET"])
+@pytest.mark.parametrize("absent", [("KDNIAO_BUSINESS_ID", "WECHAT_APPID"), ("KDNIAO_API_KEY", "WECHAT_APP_SECRET")])
 def test_half_an_integration_is_refused_by_name(manage, absent):
-    assert absent in refusal(manage(*CHECK, **{absent: None}))
+    said = refusal(manage(*CHECK, **dict.fromkeys(absent)))
+    assert [name for name in absent if name not in said] == []
 
 
 def test_an_integration_without_keys_is_off_and_says_so_without_failing(manage):
