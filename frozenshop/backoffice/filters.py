@@ -123,6 +123,10 @@ class ChoiceFilter(admin.SimpleListFilter):
 class WorklistFilter(ChoiceFilter):
     title, parameter_name = "工作清单", "todo"
 
+    @property
+    def gathering(self) -> bool:
+        return bool(self.chosen())
+
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(work.key, work.label) for work in WORKLISTS.values()]
 
