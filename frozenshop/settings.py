@@ -332,6 +332,8 @@ ARCHIVE_KEPT_BY = (
     "frozenshop.backoffice.archive_needs.being_told",
     "frozenshop.backoffice.archive_needs.in_batches",
 )
+# Of the higher layers: each takes order numbers, empties its texts about them, and returns those that had any.
+ARCHIVE_TEXTS_BESIDE = ("frozenshop.backoffice.archive_texts.without_notes",)
 
 # --- integrations: without its keys an integration is off -----------------------------------------
 KDNIAO_BASE_URL = env.url("KDNIAO_BASE_URL", "https://api.kdniao.com", default="https://api.kdniao.com")

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 
 from frozenshop.kernel import clock
-from logistics.archive import candidates
+from logistics.archive import beside, candidates
 from logistics.archive.candidates import Boxes
 from logistics.archive.retention import PERSONAL, WORDING, Erased
 from logistics.archive.tables import TABLES, TEXTS
@@ -61,7 +61,9 @@ def _erase(ids: Sequence[int], ends: Mapping[str, dt.datetime], quiet: dt.dateti
         named = _due(free, ends.get(PERSONAL.what))
         named = {pk for pk in named if free[pk]["consignee_sealed"] or free[pk]["note"]}
         Order.objects.filter(pk__in=named).update(consignee_sealed="", note="")
-        changed = named | _without_texts(_due(free, ends.get(WORDING.what)), boxes, shipments)
+        worded = _due(free, ends.get(WORDING.what))
+        numbers = {str(free[pk]["order_no"]): pk for pk in worded}
+        changed = named | _without_texts(worded, boxes, shipments) | {numbers[no] for no in beside.forget(numbers)}
         versions.bump(changed)
     return len(changed)
 

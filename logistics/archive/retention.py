@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from frozenshop.kernel import clock
-from logistics.archive import places, rewriting
+from logistics.archive import beside, places, rewriting
 from logistics.archive.models import ArchivedOrder, ArchiveMonth
 from logistics.archive.tables import TEXTS
 from orders import holds
@@ -110,5 +110,6 @@ def _texts(rows: Sequence[ArchivedOrder]) -> int:
                 logger.error("archive.body_broken", order_no=row.order_no)
         sound = [row for row in free if row.pk in found]
         rewriting.rewrite(sound, found, lambda text: "", TEXTS)
+        beside.forget([row.order_no for row in sound])
         ArchivedOrder.objects.filter(pk__in=[row.pk for row in sound]).update(texts_erased_at=clock.now())
     return len(sound)
