@@ -2,6 +2,8 @@ import base64
 import datetime as dt
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from frozenshop.backoffice import filters
 from frozenshop.backoffice.orders import OrderAdmin
@@ -239,6 +241,21 @@ def test_what_is_looked_up_order_by_order_is_not_counted(lead, many_of_a_kind):
     assert lead.get(ORDERS, {"category": "seafood"}).context["cl"].counted == ""
 
 
+def test_a_list_of_work_is_gathered_once_for_its_page_and_its_number(lead, monkeypatch):
+    numbers = make_many(70)
+    Order.objects.filter(order_no__in=numbers[5:]).update(status="paid", promised_by=now() - dt.timedelta(hours=1))
+    monkeypatch.setattr(changelist, "COUNTED_TO", 60)
+    with CaptureQueriesContext(connection) as asked:
+        first = lead.get(ORDERS, {"todo": "late"}).context["cl"]
+    assert sum("promised_by" in query["sql"].partition("WHERE")[2] for query in asked) == 1
+    assert first.counted == "共 60+ 条"
+    pages, _ = walk(lead, "?todo=late", "older_query")
+    assert [len(page) for page in pages] == [50, 15]
+    assert [one for page in pages for one in page] == numbers[:4:-1]
+    back, _ = walk(lead, "?todo=late&end=1", "newer_query")
+    assert [one for page in back[::-1] for one in page] == numbers[:4:-1]
+
+
 def seafood(*order_numbers: str) -> None:
     OrderLine.objects.filter(order__order_no__in=order_numbers).update(category="seafood")
     ProductCategory.objects.get_or_create(code="seafood", defaults={"name": "海鲜"})
@@ -296,6 +313,6 @@ def test_a_carrier_and_a_category_are_looked_up_together(lead, many_of_a_kind):
 
 def test_orders_past_their_promise_are_a_list_of_work(lead):
     late, kept = make_order("paid", order_no="A"), make_order("paid", order_no="B")
-    Order.objects.filter(pk=late.pk).update(promised_by=now() - dt.timedelta(hours=1))
+    Order.objects.filter(pk=late.pk).update(status="paid", promised_by=now() - dt.timedelta(hours=1))
     Order.objects.filter(pk=kept.pk).update(promised_by=now() + dt.timedelta(hours=1))
     assert listed(lead.get(ORDERS, {"todo": "late"})) == ["A"]
