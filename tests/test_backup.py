@@ -440,8 +440,9 @@ def test_the_logs_of_a_restored_server_are_another_history(shop):
 
 @slow
 @pytest.mark.services("mysql")
-def test_a_dump_restores_over_the_network_into_an_empty_database(tmp_path, server):
+def test_a_dump_restores_over_the_network_into_an_empty_database(tmp_path, original):
     """As on a managed database: no files, and only the rows of one database."""
+    server = original.server
     shop = Shop(tmp_path / "shop", server)
     shop.environment["BACKUP_METHOD"] = "logical"
     shop.done("init")
