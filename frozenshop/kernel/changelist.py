@@ -27,7 +27,7 @@ AFTER, BEFORE, AT, END = "after", "before", "at", "end"
 PLACES = (AFTER, BEFORE, AT, END)
 """Parameters that say where in a list a page stands, and nothing of what is in the list."""
 COUNTED_TO = 1000
-LOOKED_AT = 1_500
+LOOKED_AT = 1_000
 """Where a filter looks each row up, a page looks at so many rows at most; the next one goes on from there."""
 LAST_CHARACTER = "\U0010ffff"
 LAST_ID = 2**63 - 1

@@ -124,7 +124,7 @@ def counted_no_further(sql: str) -> list[bool]:
 @(pytest.mark.slow if connection.vendor == "sqlite" else pytest.mark.services)
 @pytest.mark.django_db(transaction=True)
 def test_no_list_scans_a_big_table(root, monkeypatch):
-    monkeypatch.setattr(changelist, "LOOKED_AT", 500)  # of 4,000 rows, as it is 1,500 of millions
+    monkeypatch.setattr(changelist, "LOOKED_AT", 500)  # of 4,000 rows, as it is 1,000 of millions
     make_crowd()
     scans = [
         f"{model._meta.label} {query}: {table} in {sql}"
